@@ -1,0 +1,88 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <torsion/core/context_factory.hpp>
+#include <torsion/core/failure.hpp>
+
+/// What only some transports and protocols can do. Of a transport: transport().query<T>() or as<T>(). Of a protocol:
+/// derive from the class beside Protocol; it is found through wrappers.
+namespace torsion {
+
+/// What a TCP connection can do besides (ITCPTransport). A layer that changes the byte stream has its own.
+class TCPTransport {
+public:
+    virtual ~TCPTransport() = default;
+    /// Sends what is queued, then tells the peer that no more will come; reading goes on (TR-8).
+    virtual void loseWriteConnection() = 0;
+    virtual bool getTcpNoDelay() const = 0;
+    virtual void setTcpNoDelay(bool enabled) = 0;
+    virtual bool getTcpKeepAlive() const = 0;
+    virtual void setTcpKeepAlive(bool enabled) = 0;
+    /// Whether a peer's FIN still lets us send what is queued before the connection ends. Off by default: Twisted drops
+    /// it (TR-9, D7).
+    virtual void setFinishWriting(bool enabled) = 0;
+    /// Above this many octets waiting, a write aborts the connection with OutputLimitExceeded (D25). What a single write
+    /// adds does not count. Default kDefaultOutputLimit.
+    virtual void setOutputLimit(std::size_t octets) = 0;
+    static constexpr std::size_t kDefaultOutputLimit = 64U << 20;
+    /// How many octets wait to be sent.
+    virtual std::size_t bufferedBytes() const = 0;
+};
+
+/// What to do with plaintext that was received, and not yet interpreted, when TLS starts (decision: STARTTLS hygiene).
+enum class Residue {
+    fail,        ///< the connection fails with PlaintextAfterStartTLS: it is an attack or a bug
+    feedToTLS,   ///< it is the start of the peer's handshake: TLS reads it
+};
+
+/// Which side of the handshake to be.
+enum class TLSRole {
+    normal,   ///< as the connection was made: the one who accepted is the server
+    client,
+    server,
+};
+
+/// A transport that can go over to TLS in the middle of a connection (ITLSTransport).
+class TLSTransport {
+public:
+    virtual ~TLSTransport() = default;
+    /// What was written before goes out in the clear first (STL-1); what is written from now on is encrypted and waits
+    /// for the handshake. The protocol keeps its transport (STL-3).
+    /// @throws RuntimeError if TLS is on already: for TLS in TLS there is OnionProtocol (STL-4)
+    virtual void startTLS(const ssl::ContextFactory& options, TLSRole role = TLSRole::normal,
+                          Residue residue = Residue::fail) = 0;
+};
+
+/// A transport that is under TLS (ISSLTransport and INegotiated).
+class SSLTransport {
+public:
+    virtual ~SSLTransport() = default;
+    /// The peer's certificate; null before the handshake is done or if it sent none.
+    virtual std::shared_ptr<const ssl::Certificate> getPeerCertificate() const = 0;
+    /// The ALPN protocol agreed on; none before the handshake is done or without agreement.
+    virtual std::optional<std::string> negotiatedProtocol() const = 0;
+    /// Such as "TLSv1.3"; empty before the handshake is done.
+    virtual std::string tlsVersion() const = 0;
+    /// Such as "TLS_AES_256_GCM_SHA384"; empty before the handshake is done.
+    virtual std::string tlsCipher() const = 0;
+};
+
+/// A protocol that goes on after one direction has ended (IHalfCloseableProtocol). It must then close the connection.
+class HalfCloseableProtocol {
+public:
+    virtual ~HalfCloseableProtocol() = default;
+    virtual void readConnectionLost() = 0;
+    virtual void writeConnectionLost() = 0;
+};
+
+/// A protocol that wants to know when TLS is up and verified (IHandshakeListener). Comes once, before any data.
+class HandshakeListener {
+public:
+    virtual ~HandshakeListener() = default;
+    virtual void handshakeCompleted() = 0;
+};
+
+}  // namespace torsion

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+
+#include <torsion/core/failure.hpp>
+
+namespace torsion {
+
+/// Somebody who wants to know what a file descriptor is ready for (IReadWriteDescriptor).
+class DescriptorListener {
+public:
+    /// The descriptor can be read, or has an end or error to tell.
+    virtual void readable() = 0;
+    /// The descriptor can be written.
+    virtual void writable() = 0;
+    /// The reactor shuts down or dies: close, and tell whom it concerns (CL-3). The watch is useless afterwards.
+    virtual void reactorGone(const Failure& reason) = 0;
+
+protected:
+    ~DescriptorListener() = default;
+};
+
+/// The reactor's interest in one descriptor; its end is the end of the interest. Destroy it before closing the descriptor.
+class DescriptorWatch {
+public:
+    virtual ~DescriptorWatch() = default;
+    virtual void setReading(bool wanted) = 0;
+    virtual void setWriting(bool wanted) = 0;
+};
+
+/// Readiness of descriptors (IReactorFDSet). Level-triggered. Exceptions from a listener are logged, and it is told
+/// reactorGone with them.
+class ReactorFDSet {
+public:
+    virtual ~ReactorFDSet() = default;
+
+    /// Watches @p descriptor, for nothing yet. @p listener must outlive the watch.
+    virtual std::unique_ptr<DescriptorWatch> watch(int descriptor, DescriptorListener& listener) = 0;
+};
+
+}  // namespace torsion

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <torsion/core/connector.hpp>
+#include <torsion/core/context_factory.hpp>
+#include <torsion/core/deferred.hpp>
+#include <torsion/core/descriptor.hpp>
+#include <torsion/core/factory.hpp>
+#include <torsion/core/reactor_time.hpp>
+#include <torsion/core/resolver.hpp>
+#include <torsion/core/turn.hpp>
+
+namespace torsion {
+
+/// The order within a system event: all of before, then what its Deferreds wait for, then during, then after (SE-1).
+enum class SystemEventPhase { before, during, after };
+
+/// Life, system events and the loop (IReactorCore).
+class ReactorCore {
+public:
+    virtual ~ReactorCore() = default;
+
+    /// Runs until stop(). May be called again afterwards (D22).
+    /// @param installSignalHandlers take SIGINT (unless the program already has a handler) and SIGTERM as stop() (SE-7)
+    /// @throws ReactorAlreadyRunning
+    virtual void run(bool installSignalHandlers = true) = 0;
+
+    /// Asks for the end: the shutdown event fires, then run() returns. May be called from any thread.
+    /// @throws ReactorNotRunning if it is not running or already stopping (on the reactor's thread)
+    virtual void stop() = 0;
+
+    /// Leaves the loop at once, without the shutdown event.
+    virtual void crash() = 0;
+
+    virtual bool running() const = 0;
+
+    /// Calls @p function now if the reactor runs, else when it has started.
+    virtual void callWhenRunning(Function<void()> function) = 0;
+
+    /// What a trigger returns: a Deferred that a "before" trigger wants to be waited for.
+    using Trigger = Function<Deferred<void>()>;
+    using TriggerID = std::uint64_t;
+
+    /// Adds @p trigger to a phase of @p event, "startup" or "shutdown" or one of your own.
+    virtual TriggerID addSystemEventTrigger(SystemEventPhase phase, const std::string& event, Trigger trigger) = 0;
+
+    /// @throws ValueError if there is no such trigger (SE-5)
+    virtual void removeSystemEventTrigger(TriggerID trigger) = 0;
+
+    virtual void fireSystemEvent(const std::string& event) = 0;
+};
+
+/// TCP (IReactorTCP).
+class ReactorTCP {
+public:
+    static constexpr int kDefaultBacklog = 50;
+    static constexpr Duration kDefaultConnectTimeout = std::chrono::seconds(30);
+
+    virtual ~ReactorTCP() = default;
+
+    /// Listens on @p port (0 picks one). @param interface a literal; empty is every IPv4 interface, "::" every interface
+    /// @throws CannotListenError
+    virtual std::shared_ptr<ListeningPort> listenTCP(int port, std::shared_ptr<Factory> factory,
+                                                     int backlog = kDefaultBacklog, const std::string& interface = "") = 0;
+
+    /// Connects. Nothing is called back before this returns, but for startedConnecting. @param host a name or literal
+    /// @param bindAddress where to connect from; Address() leaves that to the system
+    virtual std::shared_ptr<Connector> connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+                                                  Duration timeout = kDefaultConnectTimeout,
+                                                  const Address& bindAddress = Address()) = 0;
+};
+
+/// TLS over TCP (IReactorSSL).
+class ReactorSSL {
+public:
+    virtual ~ReactorSSL() = default;
+
+    /// listenTCP whose connections speak TLS as @p options say.
+    virtual std::shared_ptr<ListeningPort> listenSSL(int port, std::shared_ptr<Factory> factory,
+                                                     const ssl::ContextFactory& options,
+                                                     int backlog = ReactorTCP::kDefaultBacklog,
+                                                     const std::string& interface = "") = 0;
+
+    /// connectTCP whose connection speaks TLS as @p options say.
+    virtual std::shared_ptr<Connector> connectSSL(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+                                                  const ssl::ContextFactory& options,
+                                                  Duration timeout = ReactorTCP::kDefaultConnectTimeout,
+                                                  const Address& bindAddress = Address()) = 0;
+};
+
+/// Other threads (IReactorThreads).
+class ReactorThreads {
+public:
+    virtual ~ReactorThreads() = default;
+
+    /// Calls @p function on the reactor's thread, in order of the calls (TH-1). From any thread, also before run(). After
+    /// the reactor has stopped the function waits for the next run() or dies with the reactor, on its thread.
+    virtual void callFromThread(Function<void()> function) = 0;
+
+    /// Makes the loop go round. From any thread.
+    virtual void wakeUp() = 0;
+
+    /// Runs @p function on a thread of the pool; exceptions are logged.
+    virtual void callInThread(Function<void()> function) = 0;
+};
+
+/// An event loop and what it offers, as one object: nothing here is global. It belongs to the thread that calls run();
+/// before that any one thread may set it up. Only callFromThread, stop and wakeUp may be called from other threads; the
+/// rest assert that in debug builds.
+class Reactor : public ReactorTime,
+                public ReactorCore,
+                public ReactorFDSet,
+                public ReactorTCP,
+                public ReactorSSL,
+                public ReactorThreads {
+public:
+    /// What the connections of this reactor share.
+    virtual Turn& turn() = 0;
+
+    virtual HostnameResolver& nameResolver() = 0;
+
+    /// Replaces the resolver. @return the one before
+    virtual std::shared_ptr<HostnameResolver> installNameResolver(std::shared_ptr<HostnameResolver> resolver) = 0;
+};
+
+}  // namespace torsion

@@ -1,0 +1,66 @@
+#include <torsion/core/scope.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+#include <torsion/core/log.hpp>
+
+namespace torsion {
+
+namespace {
+
+template <class Items, class IsOver>
+void prune(Items& items, std::size_t& limit, std::size_t least, IsOver isOver) {
+    if (items.size() < limit) return;
+    const auto firstOver = std::stable_partition(items.begin(), items.end(), [&](auto& item) { return !isOver(item); });
+    // Destroyed last: that may call back.
+    const Items over(std::make_move_iterator(firstOver), std::make_move_iterator(items.end()));
+    items.erase(firstOver, items.end());
+    limit = std::max(least, 2 * items.size());
+}
+
+}  // namespace
+
+Scope::State& Scope::state() {
+    if (!state_) state_ = std::make_unique<State>();
+    return *state_;
+}
+
+DelayedCall Scope::callLater(ReactorTime& clock, Duration delay, Function<void()> function) {
+    State& s = state();
+    if (s.cancelled) return {};
+    prune(s.timers, s.timersToPrune, kFirstPrune, [](const DelayedCall& timer) { return !timer.active(); });
+    s.timers.push_back(clock.callLater(delay, std::move(function)));
+    return s.timers.back();
+}
+
+void Scope::add(Watched watched) {
+    State& s = state();
+    if (s.cancelled) {
+        watched(true);
+        return;
+    }
+    prune(s.watched, s.watchedToPrune, kFirstPrune, [](Watched& each) { return each(false); });
+    s.watched.push_back(std::move(watched));
+}
+
+void Scope::cancel() noexcept {
+    if (!state_ || state_->cancelled) return;
+    state_->cancelled = true;
+    while (!state_->timers.empty()) {
+        DelayedCall timer = std::move(state_->timers.back());
+        state_->timers.pop_back();
+        if (timer.active()) timer.cancel();
+    }
+    while (!state_->watched.empty()) {
+        Watched last = std::move(state_->watched.back());
+        state_->watched.pop_back();
+        try {
+            last(true);
+        } catch (...) {
+            log::err(Failure::current(), "while cancelling what belonged to a connection");
+        }
+    }
+}
+
+}  // namespace torsion

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <torsion/core/reactor.hpp>
+#include <torsion/examples/conversation.hpp>
+#include <torsion/tls/private_certificate.hpp>
+#include <torsion/tls/trust_root.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace examples {
+
+/// The command line of an example program, and the frame that it runs in. Declare what the program takes, then run:
+///
+///     return examples::Options("echoserv", "Echoes what it receives.").server().run(argc, argv, serve);
+///
+/// Every option has a default, so that a program and its pair run without any: on localhost, with the certificates that
+/// the build has made for example.com. A client that is given an address, a name or an authority means business, and then
+/// trusts whom the platform trusts unless --ca says otherwise.
+class Options {
+public:
+    using ServerMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&);
+    using ClientMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&, Conversation);
+
+    Options(std::string name, const std::string& purpose);
+    Options(const Options&) = delete;
+    Options& operator=(const Options&) = delete;
+    ~Options();
+
+    // What the program takes. Each returns the object, so that they chain.
+    Options& server(int port = 8000);            ///< --host, --port
+    Options& client(int port = 8000);            ///< --host, --port, --timeout
+    Options& certificate();                      ///< --cert
+    Options& certificates();                     ///< --cert, one a layer
+    Options& clientAuthority();                  ///< --client-ca
+    Options& verify();                           ///< --hostname, --ca
+    Options& verifyLayers();                     ///< --hostname, --ca, one each a layer
+    Options& protocols();                        ///< --protocols
+    Options& verifyOnPlatform();                 ///< the same for public servers: the default is the platform and --host
+    Options& number(const std::string& name, int& value, int low, int high, const std::string& help);
+    Options& text(const std::string& name, std::string& value, const std::string& help);
+    Options& choice(const std::string& name, std::string& value, const std::vector<std::string>& choices,
+                    const std::string& help);
+    Options& flag(const std::string& name, bool& value, const std::string& help);
+    Options& hostAndPort(int port);              ///< HOST PORT, by position; a HOST given is also the name to verify
+    Options& shortFiles();                       ///< -c and --ca as --cert and --ca
+
+    /// Reads the command line, runs a reactor with @p main until that is done or a signal comes. Input that cannot be
+    /// used gives one line on stderr. @return the status to exit with
+    int run(int argc, char** argv, ServerMain main);
+
+    /// The same for a client; prints the verdict on its conversation last.
+    int run(int argc, char** argv, ClientMain main);
+
+    const std::string& host() const noexcept { return host_; }
+    int port() const noexcept { return port_; }
+    const std::vector<std::string>& protocolList() const noexcept { return protocols_; }
+
+    /// The name that the server of layer @p layer, counted from 0, must prove. Deeper layers than named use the last name.
+    const std::string& hostname(std::size_t layer = 0) const;
+
+    /// Who may vouch for that server. @throws BadInput
+    torsion::ssl::TrustRoot trustRoot(std::size_t layer = 0) const;
+
+    /// Whether the user said who may vouch.
+    bool authoritiesGiven() const noexcept { return !authorities_.empty(); }
+
+    /// The program's own certificate. @throws BadInput
+    torsion::ssl::PrivateCertificate ownCertificate() const;
+
+    /// One for each layer. @throws BadInput
+    std::vector<torsion::ssl::PrivateCertificate> ownCertificates() const;
+
+    /// Who vouches for a server's clients. @throws BadInput
+    std::vector<torsion::ssl::Certificate> clientAuthorities() const;
+
+private:
+    bool parse(int argc, char** argv, int& status);
+    bool given(const char* option) const;
+
+    std::string name_;
+    std::unique_ptr<CLI::App> app_;
+    std::string host_;
+    int port_ = 0;
+    double timeout_ = 0;   // seconds; 0 is none
+    std::vector<std::string> hostnames_;
+    std::vector<std::string> authorities_;
+    std::vector<std::string> certificates_;
+    std::string clientAuthority_;
+    std::vector<std::string> protocols_{"h2", "http/1.1"};
+    bool onPlatform_ = false;
+};
+
+/// Something that the user gave cannot be used; the text says what and where.
+class BadInput : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+}  // namespace examples

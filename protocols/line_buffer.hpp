@@ -1,0 +1,77 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <torsion/core/bytes.hpp>
+#include <torsion/core/transport.hpp>
+
+namespace torsion::detail {
+
+/// What a line receiver has got and not yet interpreted. Private to the receivers of this folder.
+///
+/// Three parts, in the order in which they came: *held*, a copy of what earlier deliveries left; *lent*, the delivery that
+/// is being interpreted, which stays the transport's; *behind*, what is added while a callback runs. A line that lies in one
+/// delivery is never copied. Held octets are searched once, so dribbled input takes linear time (LR-10, D10).
+///
+/// A view from takeLine or takeAll stays valid until the next call of findLine, takeAll or settle, whatever else is called.
+class LineBuffer {
+public:
+    static constexpr std::size_t npos = Bytes::npos;
+
+    /// Begins a delivery. Nothing is lent yet.
+    void lend(BytesView data) noexcept { lent_ = data; }
+
+    /// Ends it: copies what has not been taken.
+    void settle();
+
+    /// Adds a copy of @p data behind everything else.
+    void append(BytesView data) { behind_.append(data); }
+
+    std::size_t size() const noexcept { return held_.size() - heldBegin_ + lent_.size() + behind_.size(); }
+    bool empty() const noexcept { return size() == 0; }
+
+    /// The length of the first line, or npos if no @p delimiter came yet. An empty delimiter never comes.
+    std::size_t findLine(BytesView delimiter);
+
+    /// What a line must be long at least if findLine has found no @p delimiter: only a delimiter's begin may stand at its end.
+    std::size_t leastLength(BytesView delimiter) const noexcept {
+        const std::size_t partial = delimiter.empty() ? 0 : delimiter.size() - 1;
+        return size() - std::min(size(), partial);
+    }
+
+    /// Takes the line of which findLine has just told the length, and the delimiter behind it. @return the line
+    BytesView takeLine(std::size_t length, std::size_t delimiterLength) noexcept;
+
+    /// Takes everything, in one piece.
+    BytesView takeAll();
+
+    /// Gives back the end of what takeAll has given, without copying; anything else is appended.
+    void giveBack(BytesView tail);
+
+    /// Gives up everything. Safe while a callback looks at a line.
+    Bytes removeAll();
+    void discardAll() noexcept;
+
+private:
+    enum class Source : unsigned char { none, held, lent };
+
+    void mergeBehind();
+    void hold(BytesView data);
+    void dropHeld() noexcept;
+    BytesView unreadHeld() const noexcept { return BytesView(held_).substr(heldBegin_); }
+
+    Bytes held_;
+    std::size_t heldBegin_ = 0;   ///< where the unread part of held_ begins
+    std::size_t searched_ = 0;    ///< no delimiter begins before this place of held_ ...
+    Bytes searchedFor_;           ///< ... if it is this one
+    BytesView lent_;
+    Bytes behind_;
+    BytesView all_;               ///< what takeAll gave
+    Source allFrom_ = Source::none;
+};
+
+/// Sends @p line and @p delimiter with one write.
+void writeLine(Transport& transport, BytesView line, BytesView delimiter);
+
+}  // namespace torsion::detail

@@ -1,0 +1,377 @@
+#include <torsion/reactor/libevent_reactor.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <csignal>
+#include <cstring>
+
+#include <torsion/core/log.hpp>
+#include <torsion/reactor/event_loop.hpp>
+#include <torsion/reactor/name_resolver.hpp>
+#include <torsion/reactor/system_events.hpp>
+#include <torsion/reactor/thread_pool.hpp>
+#include <torsion/tls/tls_memory_bio_factory.hpp>
+#include <torsion/transports/tcp_connector.hpp>
+#include <torsion/transports/tcp_port.hpp>
+
+namespace torsion {
+
+namespace {
+
+thread_local LibeventReactor* currentReactor = nullptr;
+
+/// Two event bases that both watch signals lose them: the first one to ask has them.
+std::atomic<LibeventReactor*> signalOwner{nullptr};
+
+}  // namespace
+
+class LibeventReactor::Loop : public detail::EventLoop {};
+
+class LibeventReactor::SystemEvents : public detail::SystemEvents {};
+
+/// The interest in one descriptor. Knows its place in the reactor's list, which ends with the reactor.
+class LibeventReactor::Watch final : public DescriptorWatch {
+public:
+    Watch(LibeventReactor& reactor, int descriptor, DescriptorListener& listener)
+        : reactor_(&reactor), listener_(listener), descriptor_(descriptor), place_(reactor.watches_.size()) {
+        event_assign(&read_, reactor.loop_->base(), descriptor, EV_READ | EV_PERSIST, &Watch::onReadable, this);
+        reactor.watches_.push_back(this);
+    }
+    ~Watch() override { detach(); }
+
+    void setReading(bool wanted) override {
+        if (wanted == reading_ || reactor_ == nullptr) return;
+        reading_ = wanted;
+        if (wanted) {
+            event_add(&read_, nullptr);
+        } else {
+            event_del(&read_);
+        }
+    }
+
+    void setWriting(bool wanted) override {
+        if (wanted == writing_ || reactor_ == nullptr) return;
+        writing_ = wanted;
+        if (!write_) {   // most connections never have to wait for room
+            write_ = std::make_unique<event>();
+            event_assign(write_.get(), reactor_->loop_->base(), descriptor_, EV_WRITE | EV_PERSIST, &Watch::onWritable, this);
+        }
+        if (wanted) {
+            event_add(write_.get(), nullptr);
+        } else {
+            event_del(write_.get());
+        }
+    }
+
+    void detach() noexcept {
+        if (reactor_ == nullptr) return;
+        if (reading_) event_del(&read_);
+        if (writing_) event_del(write_.get());
+        std::vector<Watch*>& all = reactor_->watches_;
+        all[place_] = all.back();
+        all[place_]->place_ = place_;
+        all.pop_back();
+        reactor_ = nullptr;
+    }
+
+    DescriptorListener& listener() const noexcept { return listener_; }
+
+private:
+    template <class Call>
+    static void fenced(Watch* self, Call call) {
+        DescriptorListener& listener = self->listener_;
+        try {
+            (listener.*call)();
+        } catch (...) {
+            const Failure failure = Failure::current();
+            log::err(failure, "in a descriptor's listener");
+            listener.reactorGone(failure);
+        }
+    }
+    static void onReadable(evutil_socket_t, short, void* self) {
+        fenced(static_cast<Watch*>(self), &DescriptorListener::readable);
+    }
+    static void onWritable(evutil_socket_t, short, void* self) {
+        fenced(static_cast<Watch*>(self), &DescriptorListener::writable);
+    }
+
+    LibeventReactor* reactor_;
+    DescriptorListener& listener_;
+    int descriptor_;
+    bool reading_ = false;
+    bool writing_ = false;
+    std::size_t place_;
+    event read_;
+    std::unique_ptr<event> write_;
+};
+
+LibeventReactor::LibeventReactor()
+    : timers_([] { return detail::EventLoop::now(); }),
+      turn_(*this),
+      loop_(std::make_unique<Loop>()),
+      events_(std::make_unique<SystemEvents>()),
+      resolver_(std::make_shared<GAIResolver>(*this)),
+      pool_(std::make_unique<ThreadPool>()),
+      previous_(currentReactor) {
+    currentReactor = this;
+}
+
+LibeventReactor::~LibeventReactor() {
+    pool_->stop();
+    disconnectAll(failureOf<ConnectionLost>());
+    cancelForever();
+    // What is destroyed may schedule, post or defer more: in rounds, until nothing is left.
+    for (;;) {
+        std::vector<Function<void()>> calls;
+        {
+            const std::lock_guard lock(threadCallsMutex_);
+            calls.swap(threadCalls_);
+        }
+        const bool more = !calls.empty() || timers_.next().has_value() || turn_.busy() || !watches_.empty();
+        if (!more) break;
+        calls.clear();
+        timers_.clear();
+        turn_.clear();
+        disconnectAll(failureOf<ConnectionLost>());
+    }
+    events_.reset();
+    if (currentReactor == this) currentReactor = previous_;
+}
+
+LibeventReactor* LibeventReactor::current() noexcept { return currentReactor; }
+
+void LibeventReactor::assertThread() const { assert(onOwnThread() && "a Reactor was used from a thread that is not its own"); }
+
+bool LibeventReactor::onOwnThread() const {
+    return !inRun_.load(std::memory_order_relaxed) || owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
+Duration LibeventReactor::seconds() const { return detail::EventLoop::now(); }
+
+DelayedCall LibeventReactor::callLater(Duration delay, Function<void()> function) {
+    assertThread();
+    if (delay < Duration::zero()) throw ValueError("callLater needs a delay of zero or more");
+    if (!function) throw ValueError("callLater needs a function to call");
+    return timers_.add(seconds() + delay, std::move(function));
+}
+
+std::vector<DelayedCall> LibeventReactor::getDelayedCalls() const {
+    assertThread();
+    return timers_.pending();
+}
+
+void LibeventReactor::run(bool installSignalHandlers) {
+    if (inRun_) throw ReactorAlreadyRunning();
+    owner_ = std::this_thread::get_id();
+    inRun_ = true;
+    leaveLoop_ = false;
+    stopRequested_ = false;
+    stopping_ = false;
+    exitSignal_ = 0;
+    LibeventReactor* const before = std::exchange(currentReactor, this);
+    started_ = true;
+    events_->fire("startup", [this, installSignalHandlers] {
+        if (installSignalHandlers) installSignals();
+        running_ = true;
+    });
+    while (!leaveLoop_) iterate();
+    turn_.end();
+    removeSignals();
+    running_ = false;
+    started_ = false;
+    inRun_ = false;
+    currentReactor = before;
+}
+
+void LibeventReactor::iterate() {
+    runThreadCalls();
+    turn_.begin();
+    timers_.runDue(seconds());
+    if (stopRequested_ && !stopping_) beginShutdown();
+    turn_.end();
+    if (leaveLoop_) return;
+    const bool busy = turn_.busy() || (stopRequested_ && !stopping_);
+    loop_->wait(timers_.next(), busy);
+    turn_.end();
+}
+
+void LibeventReactor::stop() {
+    if (!onOwnThread()) {
+        callFromThread([this] {
+            if (started_ && !stopRequested_) stop();
+        });
+        return;
+    }
+    if (!started_ || stopRequested_) throw ReactorNotRunning();
+    stopRequested_ = true;
+}
+
+void LibeventReactor::crash() {
+    assertThread();
+    leaveLoop_ = true;
+    running_ = false;
+}
+
+void LibeventReactor::beginShutdown() {
+    stopping_ = true;
+    events_->fire("shutdown", [this] {
+        crash();
+        pool_->stop();
+        disconnectAll(failureOf<ConnectionLost>());
+    });
+}
+
+void LibeventReactor::callWhenRunning(Function<void()> function) {
+    assertThread();
+    if (running_) {
+        function();
+        return;
+    }
+    addSystemEventTrigger(SystemEventPhase::after, "startup", [f = std::move(function)]() mutable -> Deferred<void> {
+        f();
+        return defer::succeed();
+    });
+}
+
+ReactorCore::TriggerID LibeventReactor::addSystemEventTrigger(SystemEventPhase phase, const std::string& event,
+                                                              Trigger trigger) {
+    assertThread();
+    return events_->add(phase, event, std::move(trigger));
+}
+
+void LibeventReactor::removeSystemEventTrigger(TriggerID trigger) {
+    assertThread();
+    events_->remove(trigger);
+}
+
+void LibeventReactor::fireSystemEvent(const std::string& event) {
+    assertThread();
+    if (event == "shutdown") {
+        if (!stopping_) beginShutdown();
+    } else {
+        events_->fire(event, [] {});
+    }
+}
+
+std::unique_ptr<DescriptorWatch> LibeventReactor::watch(int descriptor, DescriptorListener& listener) {
+    assertThread();
+    return std::make_unique<Watch>(*this, descriptor, listener);
+}
+
+void LibeventReactor::disconnectAll(const Failure& reason) {
+    while (!watches_.empty()) {
+        Watch* const watch = watches_.back();
+        DescriptorListener& listener = watch->listener();
+        watch->detach();   // whatever the listener does, each is told once
+        try {
+            listener.reactorGone(reason);
+        } catch (...) {
+            log::err(Failure::current(), "while disconnecting all");
+        }
+    }
+}
+
+std::shared_ptr<ListeningPort> LibeventReactor::listenTCP(int port, std::shared_ptr<Factory> factory, int backlog,
+                                                          const std::string& interface) {
+    assertThread();
+    auto listening = std::make_shared<tcp::Port>(*this, port, std::move(factory), backlog, interface);
+    listening->startListening();
+    return listening;
+}
+
+std::shared_ptr<Connector> LibeventReactor::connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+                                                       Duration timeout, const Address& bindAddress) {
+    assertThread();
+    auto connector = std::make_shared<tcp::Connector>(*this, host, port, std::move(factory), timeout, bindAddress);
+    connector->connect();
+    return connector;
+}
+
+std::shared_ptr<ListeningPort> LibeventReactor::listenSSL(int port, std::shared_ptr<Factory> factory,
+                                                          const ssl::ContextFactory& options, int backlog,
+                                                          const std::string& interface) {
+    auto tls = std::make_shared<TLSMemoryBIOFactory>(options, ssl::Role::server, std::move(factory));
+    return listenTCP(port, std::move(tls), backlog, interface);
+}
+
+std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+                                                       const ssl::ContextFactory& options, Duration timeout,
+                                                       const Address& bindAddress) {
+    auto tls = std::make_shared<TLSMemoryBIOFactory>(options, ssl::Role::client, std::move(factory));
+    return connectTCP(host, port, std::move(tls), timeout, bindAddress);
+}
+
+void LibeventReactor::callFromThread(Function<void()> function) {
+    {
+        const std::lock_guard lock(threadCallsMutex_);
+        threadCalls_.push_back(std::move(function));
+    }
+    wakeUp();
+}
+
+void LibeventReactor::wakeUp() {
+    // One write is enough until the loop has seen it.
+    if (!wakeUpPending_.exchange(true)) loop_->wakeUp();
+}
+
+void LibeventReactor::runThreadCalls() {
+    if (!wakeUpPending_.exchange(false)) return;
+    std::vector<Function<void()>> calls;
+    {
+        const std::lock_guard lock(threadCallsMutex_);
+        calls.swap(threadCalls_);   // what is posted from now on waits for the next pass (TH-2)
+    }
+    for (Function<void()>& call : calls) {
+        try {
+            call();
+        } catch (...) {
+            log::err(Failure::current(), "while calling from thread");
+        }
+        call = nullptr;
+    }
+}
+
+void LibeventReactor::callInThread(Function<void()> function) {
+    assertThread();
+    pool_->callInThread(std::move(function));
+}
+
+std::shared_ptr<HostnameResolver> LibeventReactor::installNameResolver(std::shared_ptr<HostnameResolver> resolver) {
+    assertThread();
+    if (!resolver) throw ValueError("installNameResolver needs a resolver");
+    return std::exchange(resolver_, std::move(resolver));
+}
+
+void LibeventReactor::cancelForever() {
+    while (!forever_.empty()) {
+        std::vector<Deferred<void>> round;
+        round.swap(forever_);
+        for (Deferred<void>& deferred : round) {
+            if (!deferred.called()) deferred.cancel();
+        }
+    }
+}
+
+void LibeventReactor::installSignals() {
+    LibeventReactor* nobody = nullptr;
+    if (!signalOwner.compare_exchange_strong(nobody, this)) return;
+    const auto take = [this](int number) {
+        loop_->addSignal(number, [this, number] {
+            log::msg(std::string("Received SIG") + sigabbrev_np(number) + ", shutting down.");
+            exitSignal_ = number;
+            if (started_ && !stopRequested_) stop();
+        });
+    };
+    struct sigaction present {};
+    sigaction(SIGINT, nullptr, &present);
+    if (present.sa_handler == SIG_DFL) take(SIGINT);   // the application's own handler is left alone (SE-7)
+    take(SIGTERM);
+}
+
+void LibeventReactor::removeSignals() {
+    if (signalOwner.load() != this) return;
+    loop_->removeSignals();
+    signalOwner = nullptr;
+}
+
+}  // namespace torsion

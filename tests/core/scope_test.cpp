@@ -1,0 +1,102 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include <torsion/core/error.hpp>
+#include <torsion/core/log.hpp>
+#include <torsion/core/scope.hpp>
+#include <torsion/testing/clock.hpp>
+
+using namespace torsion;
+using namespace std::chrono_literals;
+
+TEST_CASE("a scope's timers run, unless it is cancelled first (CL-1)") {
+    task::Clock clock;
+    Scope scope;
+    int runs = 0;
+    scope.callLater(clock, 1s, [&] { ++runs; });
+    DelayedCall second = scope.callLater(clock, 2s, [&] { ++runs; });
+    clock.advance(1s);
+    CHECK(runs == 1);
+    scope.cancel();
+    CHECK(!second.active());
+    clock.advance(5s);
+    CHECK(runs == 1);
+    CHECK(!scope.callLater(clock, 1s, [&] { ++runs; }).active());
+    CHECK(clock.getDelayedCalls().empty());
+}
+
+TEST_CASE("a scope's destruction and replacement cancel it, moving does not (CL-1)") {
+    task::Clock clock;
+    {
+        Scope scope;
+        scope.callLater(clock, 1s, [] {});
+        const Scope moved = std::move(scope);
+        CHECK(clock.getDelayedCalls().size() == 1);
+    }
+    CHECK(clock.getDelayedCalls().empty());
+    Scope scope;
+    scope.callLater(clock, 1s, [] {});
+    scope = Scope();
+    CHECK(clock.getDelayedCalls().empty());
+}
+
+TEST_CASE("a watched Deferred is cancelled with the scope if it has not fired (CL-1, DF-9)") {
+    Scope scope;
+    std::vector<int> cancelled;
+    std::vector<Deferred<int>> deferreds;
+    for (int i = 0; i < 3; ++i) {
+        deferreds.emplace_back([&cancelled, i](Deferred<int>&) { cancelled.push_back(i); });
+        deferreds.back().addErrback([](const Failure& failure) {
+            failure.trap<defer::CancelledError>();
+            return 0;
+        });
+        scope.watch(deferreds.back());
+    }
+    deferreds[1].callback(7);
+    scope.cancel();
+    CHECK(cancelled == std::vector<int>{2, 0});   // the newest first
+    scope.cancel();
+    CHECK(cancelled.size() == 2);
+
+    Deferred<int> late([&](Deferred<int>&) { cancelled.push_back(3); });
+    late.addErrback([](const Failure&) { return 0; });
+    scope.watch(late);
+    CHECK(cancelled.back() == 3);
+}
+
+TEST_CASE("a scope forgets what is over, so that it does not grow with the connection's age") {
+    task::Clock clock;
+    Scope scope;
+    const auto object = std::make_shared<int>(1);
+    for (int i = 0; i < 1000; ++i) {
+        Deferred<std::shared_ptr<int>> deferred;
+        scope.watch(deferred);
+        deferred.callback(object);
+        scope.callLater(clock, 1s, [] {});
+        clock.advance(1s);
+    }
+    CHECK(object.use_count() < 20);
+    scope.cancel();
+    CHECK(object.use_count() == 1);
+}
+
+TEST_CASE("an exception from a canceller is logged, and the rest is cancelled (CL-1)") {
+    int errors = 0;
+    const int observer = log::addObserver([&](const log::Event&) { ++errors; });
+    bool cancelled = false;
+    {
+        Scope scope;
+        Deferred<void> first([&](Deferred<void>&) { cancelled = true; });
+        Deferred<void> second([](Deferred<void>&) { throw ValueError("cannot"); });
+        first.addErrback([](const Failure&) {});
+        second.addErrback([](const Failure&) {});
+        scope.watch(first);
+        scope.watch(second);
+    }
+    log::removeObserver(observer);
+    CHECK(cancelled);
+    CHECK(errors == 1);
+}

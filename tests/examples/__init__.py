@@ -1,0 +1,1 @@
+"""Cases for the example programs, a module a topic."""

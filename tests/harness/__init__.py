@@ -1,0 +1,1 @@
+"""What the runners of tests/examples and tests/interop share: programs, certificates, cases, sockets, TLS by hand."""

@@ -1,0 +1,14 @@
+#!/usr/bin/python3
+"""Runs every example program, role by role, against peers that are not ours, and prints a line for each pairing."""
+
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from harness.cases import main  # noqa: E402
+from interop import (onion_peers, starttls_tools, tool_clients, tool_servers, twisted_peers)  # noqa: E402,F401
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__))

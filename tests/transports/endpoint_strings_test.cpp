@@ -1,0 +1,354 @@
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torsion/core/error.hpp>
+#include <torsion/tls/client_options.hpp>
+#include <torsion/tls/errors.hpp>
+#include <torsion/tls/session.hpp>
+#include <torsion/transports/endpoint_certificates.hpp>
+#include <torsion/transports/endpoint_description.hpp>
+#include <torsion/transports/endpoint_strings.hpp>
+
+#include "../tls/credentials.hpp"
+#include "fake_reactor.hpp"
+
+using namespace torsion;
+using namespace torsion::endpoints;
+using namespace torsion::fakes;
+using torsion::endpoints::detail::loadTrustRoot;
+using torsion::endpoints::detail::parseDescription;
+using namespace std::chrono_literals;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is gone after the test.
+class Folder {
+public:
+    Folder() {
+        std::string name = (fs::temp_directory_path() / "endpoint_strings_XXXXXX").string();
+        REQUIRE(mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() { fs::remove_all(path_); }
+
+    std::string file(const std::string& name, const std::string& content) const {
+        const std::string path = (path_ / name).string();
+        std::ofstream(path, std::ios::binary) << content;
+        return path;
+    }
+    std::string path() const { return path_.string(); }
+
+private:
+    fs::path path_;
+};
+
+class Quiet : public Protocol {};
+
+auto quiet() {
+    auto factory = Factory::forProtocol<Quiet>();
+    factory->noisy = false;
+    return factory;
+}
+
+class Strings {
+public:
+    FakeConnector& client(const std::string& text) {
+        clientFromString(reactor, text)->connectFactory(quiet());
+        return reactor.last();
+    }
+    FakePort& server(const std::string& text) {
+        serverFromString(reactor, text)->listen(quiet());
+        return *reactor.ports.back();
+    }
+
+    FakeReactor reactor;
+};
+
+template <class E>
+std::string errorOf(const std::function<void()>& f) {
+    try {
+        f();
+    } catch (const E& error) {
+        return error.what();
+    } catch (const std::exception& error) {
+        return std::string("another error: ") + typeid(error).name() + ' ' + error.what();
+    }
+    return "no error";
+}
+
+template <class E>
+std::string clientError(const std::string& text) {
+    Strings strings;
+    return errorOf<E>([&] { clientFromString(strings.reactor, text); });
+}
+
+template <class E>
+std::string serverError(const std::string& text) {
+    Strings strings;
+    return errorOf<E>([&] { serverFromString(strings.reactor, text); });
+}
+
+using Names = std::vector<std::string>;
+using Map = std::map<std::string, std::string>;
+
+}  // namespace
+
+TEST_CASE("fields are divided by colons, names by the first equals sign of a field (ES-1)") {
+    const auto simple = parseDescription("a:b:d=1:c");
+    CHECK(simple.type == "a");
+    CHECK(simple.positional == Names{"b", "c"});
+    CHECK(simple.named == Map{{"d", "1"}});
+    CHECK(parseDescription("x:a=b=c").named == Map{{"a", "b=c"}});
+    CHECK(parseDescription("x:a=").named == Map{{"a", ""}});
+    CHECK(parseDescription("x:=a").named == Map{{"", "a"}});
+    CHECK(parseDescription("x:").positional == Names{""});
+    CHECK(parseDescription("x").positional.empty());
+    CHECK(parseDescription("").type == "");
+}
+
+TEST_CASE("a backslash takes away the meaning of any character (ES-1)") {
+    CHECK(parseDescription("x:a\\:b").positional == Names{"a:b"});
+    CHECK(parseDescription("x:a\\=b").positional == Names{"a=b"});
+    CHECK(parseDescription("x:k=a\\=b").named == Map{{"k", "a=b"}});
+    CHECK(parseDescription("x:k\\:l=d\\:e").named == Map{{"k:l", "d:e"}});
+    CHECK(parseDescription("x:a\\\\:b").positional == Names{"a\\", "b"});
+    CHECK(parseDescription("x:\\a'\"").positional == Names{"a'\""});
+}
+
+TEST_CASE("a backslash at the end is an error that shows the string (ES-1)") {
+    CHECK(clientError<ValueError>("tcp:a:80\\") ==
+          "endpoint 'tcp:a:80\\': the backslash at the end escapes nothing");
+    CHECK(serverError<ValueError>("\\") == "endpoint '\\': the backslash at the end escapes nothing");
+}
+
+TEST_CASE("quoteStringArgument escapes backslash and colon, and nothing else (ES-1)") {
+    CHECK(quoteStringArgument("some : path \\ with=both") == "some \\: path \\\\ with=both");
+    CHECK(quoteStringArgument("") == "");
+    for (const std::string text : {"::1", "a\\b", "\\:", "C:\\x=y"}) {
+        CHECK(parseDescription("x:k=" + quoteStringArgument(text)).named == Map{{"k", text}});
+    }
+}
+
+TEST_CASE("arguments come in order, then by name (ES-2)") {
+    Strings strings;
+    CHECK(strings.server("tcp:80").port == 80);
+    FakePort& port = strings.server("tcp:80:127.0.0.1:7");
+    CHECK(port.interface == "127.0.0.1");
+    CHECK(port.backlog == 7);
+    FakePort& named = strings.server("tcp:port=81:backlog=8");
+    CHECK(named.port == 81);
+    CHECK(named.backlog == 8);
+    CHECK(named.interface == "");
+    CHECK(strings.server("tcp:interface=10.0.0.1:82").port == 82);
+    CHECK(strings.server("tcp:0").backlog == 50);
+}
+
+TEST_CASE("a client's host and port may be named in any combination (ES-2, ES-4)") {
+    Strings strings;
+    for (const char* text : {"tcp:www.example.com:80", "tcp:host=www.example.com:port=80", "tcp:host=www.example.com:80",
+                             "tcp:www.example.com:port=80", "tcp:port=80:www.example.com", "TCP:www.example.com:80"}) {
+        CAPTURE(text);
+        FakeConnector& connector = strings.client(text);
+        CHECK(connector.host == "www.example.com");
+        CHECK(connector.port == 80);
+        CHECK(connector.timeout == 30s);
+        CHECK(connector.bindAddress == Address());
+    }
+    FakeConnector& full = strings.client("tcp:www:80:timeout=9:bindAddress=192.0.2.100");
+    CHECK(full.timeout == 9s);
+    CHECK(full.bindAddress == IPv4Address("192.0.2.100", 0));
+}
+
+TEST_CASE("missing, extra, unknown and doubled arguments are TypeErrors that say which (ES-2)") {
+    CHECK(serverError<TypeError>("tcp") == "endpoint 'tcp': argument 'port' is missing; tcp takes port, interface, backlog");
+    CHECK(serverError<TypeError>("tcp:1::2:3") ==
+          "endpoint 'tcp:1::2:3': argument '3' is one too many; tcp takes port, interface, backlog");
+    CHECK(serverError<TypeError>("tcp:1:colour=red") ==
+          "endpoint 'tcp:1:colour=red': unknown argument 'colour'; tcp takes port, interface, backlog");
+    CHECK(serverError<TypeError>("tcp:1:port=2") == "endpoint 'tcp:1:port=2': argument 'port' is given twice");
+    CHECK(serverError<TypeError>("tcp:1:backlog=2:backlog=3") ==
+          "endpoint 'tcp:1:backlog=2:backlog=3': argument 'backlog' is given twice");
+    CHECK(clientError<TypeError>("tcp:host") ==
+          "endpoint 'tcp:host': argument 'port' is missing; tcp takes host, port, timeout, bindAddress");
+    CHECK(clientError<TypeError>("tcp").find("'host' is missing") != std::string::npos);
+    CHECK(clientError<TypeError>("tcp:h:1:2").find("'2' is one too many") != std::string::npos);
+    CHECK(clientError<TypeError>("tcp:h:1:host=h").find("'host' is given twice") != std::string::npos);
+    CHECK(clientError<TypeError>("tls:h").find("'port' is missing") != std::string::npos);
+}
+
+TEST_CASE("an unknown type is a ValueError that lists the known ones (ES-2)") {
+    CHECK(clientError<ValueError>("ftp:h:1") ==
+          "endpoint 'ftp:h:1': unknown endpoint type: 'ftp'; known client types: ssl, tcp, tls");
+    CHECK(serverError<ValueError>("tls:1") ==
+          "endpoint 'tls:1': unknown endpoint type: 'tls'; known server types: ssl, tcp, tcp6");
+    CHECK(serverError<ValueError>("").find("unknown endpoint type: ''") != std::string::npos);
+    CHECK(clientError<ValueError>("host=h:tcp").find("begins with an argument") != std::string::npos);
+    CHECK(clientError<ValueError>("a\nb").find("'a\\x0ab'") != std::string::npos);
+}
+
+TEST_CASE("client types in any case of letters; of the servers only tcp6, as in Twisted (ES-2)") {
+    Strings strings;
+    CHECK(strings.client("tCp:h:1").port == 1);
+    CHECK(strings.server("TCP6:1").interface == "::");
+    CHECK(serverError<ValueError>("TCP:1").find("unknown endpoint type") != std::string::npos);
+}
+
+TEST_CASE("numbers are checked, and the error says which one and where (ES-2)") {
+    CHECK(serverError<ValueError>("tcp:http") == "endpoint 'tcp:http': port: 'http' is not a number from 0 to 65535");
+    CHECK(serverError<ValueError>("tcp:").find("port: '' is not") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:65536").find("port: '65536' is not") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:-1").find("port: '-1' is not") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:80x").find("port: '80x' is not") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:99999999999999999999").find("port") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:1:backlog=-1").find("backlog: '-1'") != std::string::npos);
+    CHECK(clientError<ValueError>("tcp:h:1:timeout=0").find("timeout: '0'") != std::string::npos);
+    CHECK(clientError<ValueError>("tcp:h:1:timeout=soon").find("timeout: 'soon'") != std::string::npos);
+    CHECK(serverError<ValueError>("tcp:65535") == "no error");
+}
+
+TEST_CASE("an impossible host name is refused with its place (ES-2)") {
+    CHECK(clientError<ValueError>("tcp::80") == "endpoint 'tcp::80': host: invalid hostname: '' is empty");
+    CHECK(clientError<ValueError>("tls:a..b:80").find("host: invalid hostname: 'a..b'") != std::string::npos);
+}
+
+TEST_CASE("an IPv6 literal is escaped; interface and bindAddress take no names (ES-6)") {
+    Strings strings;
+    CHECK(strings.client("tcp:\\:\\:1:80").host == "::1");
+    CHECK(strings.server("tcp6:80").interface == "::");
+    CHECK(strings.server("tcp6:80:interface=\\:\\:1").interface == "::1");
+    CHECK(strings.server("tcp6:80:9").backlog == 9);
+    CHECK(serverError<ValueError>("tcp:80:interface=localhost") ==
+          "endpoint 'tcp:80:interface=localhost': interface: 'localhost' is not a literal IP address");
+    CHECK(clientError<ValueError>("tcp:h:80:bindAddress=localhost").find("bindAddress: 'localhost'") != std::string::npos);
+    CHECK(serverError<TypeError>("tcp6:80:interface=::1").find("too many") != std::string::npos);
+}
+
+TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") {
+    Strings strings;
+    const Folder folder;
+    const auto& certificate = ssl::test::exampleCertificate();
+    const std::string both = folder.file("server.pem", certificate.dumpPEM());
+    const std::string key = folder.file("key.pem", certificate.privateKey().dumpPEM());
+    const std::string cert = folder.file("cert.pem", static_cast<const ssl::Certificate&>(certificate).dumpPEM());
+    FakePort& one = strings.server("ssl:443:privateKey=" + quoteStringArgument(both) + ":interface=127.0.0.1:backlog=3");
+    CHECK(one.options->newSession(ssl::Role::server, {}) != nullptr);
+    CHECK(one.interface == "127.0.0.1");
+    CHECK(one.backlog == 3);
+    FakePort& two = strings.server("ssl:443:" + quoteStringArgument(key) + ":" + quoteStringArgument(cert));
+    CHECK(two.options != nullptr);
+    FakePort& old = strings.server("ssl:443:" + quoteStringArgument(both) + ":sslmethod=TLSv1_2_METHOD");
+    CHECK(old.options != nullptr);
+    FakePort& chained = strings.server("ssl:443:" + quoteStringArgument(both) + ":extraCertChain=" + quoteStringArgument(cert));
+    CHECK(chained.options != nullptr);
+}
+
+TEST_CASE("errors in the files of ssl: name the file (ES-3)") {
+    const Folder folder;
+    const std::string junk = folder.file("junk.pem", "no certificate here");
+    const auto& certificate = ssl::test::exampleCertificate();
+    const std::string both = folder.file("server.pem", certificate.dumpPEM());
+    const std::string other = folder.file("other.pem", ssl::test::otherKey().dumpPEM());
+    CHECK(serverError<std::system_error>("ssl:443:" + folder.path() + "/none.pem").find("none.pem") != std::string::npos);
+    CHECK(serverError<ssl::Error>("ssl:443:" + junk).find("junk.pem") != std::string::npos);
+    CHECK(serverError<VerifyError>("ssl:443:" + other + ":certKey=" + both).find("server.pem") != std::string::npos);
+    CHECK(serverError<ValueError>("ssl:443:" + both + ":extraCertChain=" + junk).find("junk.pem") != std::string::npos);
+    CHECK(serverError<ValueError>("ssl:443:" + both + ":dhParameters=" + junk).find("junk.pem") != std::string::npos);
+    CHECK(serverError<ValueError>("ssl:443:" + both + ":sslmethod=SSLv2_METHOD").find("sslmethod: 'SSLv2_METHOD'") !=
+          std::string::npos);
+    CHECK(serverError<ValueError>("ssl:0x:" + junk).find("port") != std::string::npos);
+}
+
+TEST_CASE("ssl: clients verify a hostname, or say insecure=yes (ES-4, D16)") {
+    Strings strings;
+    FakeConnector& verifying = strings.client("ssl:localhost:443:hostname=example.com:timeout=4");
+    CHECK(dynamic_cast<const ssl::ClientTLSOptions&>(*verifying.options).hostname() == "example.com");
+    CHECK(verifying.timeout == 4s);
+    FakeConnector& insecure = strings.client("ssl:localhost:443:insecure=yes");
+    CHECK(dynamic_cast<const ssl::InsecureClientOptions*>(insecure.options.get()) != nullptr);
+    CHECK(clientError<TypeError>("ssl:localhost:443") ==
+          "endpoint 'ssl:localhost:443': the server is verified by its hostname, so give hostname=NAME, or insecure=yes to "
+          "verify nothing");
+    CHECK(clientError<TypeError>("ssl:localhost:443:insecure=no").find("give hostname=NAME") != std::string::npos);
+    CHECK(clientError<ValueError>("ssl:localhost:443:insecure=maybe").find("'maybe' is neither") != std::string::npos);
+    CHECK(clientError<TypeError>("ssl:localhost:443:insecure=yes:hostname=h").find("excludes hostname") != std::string::npos);
+    CHECK(clientError<ValueError>("ssl:localhost:443:hostname=a b").find("hostname: invalid") != std::string::npos);
+}
+
+TEST_CASE("client certificates come from one file or two (ES-4)") {
+    Strings strings;
+    const Folder folder;
+    const auto& certificate = ssl::test::exampleCertificate();
+    const std::string both = quoteStringArgument(folder.file("client.pem", certificate.dumpPEM()));
+    const std::string key = quoteStringArgument(folder.file("key.pem", certificate.privateKey().dumpPEM()));
+    CHECK(strings.client("ssl:h:1:hostname=h:certKey=" + both).options != nullptr);
+    CHECK(strings.client("ssl:h:1:hostname=h:certKey=" + both + ":privateKey=" + key).options != nullptr);
+    CHECK(strings.client("ssl:h:1:insecure=yes:certKey=" + both).options != nullptr);
+    CHECK(clientError<TypeError>("ssl:h:1:hostname=h:privateKey=" + key).find("of no use without certKey") !=
+          std::string::npos);
+    CHECK(clientError<ssl::Error>("ssl:h:1:hostname=h:certKey=" + key).find("key.pem") != std::string::npos);
+}
+
+TEST_CASE("trust roots are the .pem files of a folder, whatever else is there (ES-5)") {
+    const Folder folder;
+    const auto& authority = ssl::test::authority();
+    const std::string pem = static_cast<const ssl::Certificate&>(authority).dumpPEM();
+    folder.file("a.pem", pem);
+    folder.file("again.PEM", pem);
+    folder.file("broken.pem", "nothing");
+    folder.file("other.crt", static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
+    fs::create_directory(folder.path() + "/folder.pem");
+    const auto roots = loadTrustRoot(folder.path()).authorities();
+    REQUIRE(roots.size() == 1);
+    CHECK(roots[0] == authority);
+    Strings strings;
+    CHECK(strings.client("ssl:h:1:hostname=h:caCertsDir=" + quoteStringArgument(folder.path())).options != nullptr);
+}
+
+TEST_CASE("a folder without certificates is refused; a file is read whole (ES-5)") {
+    const Folder folder;
+    CHECK(errorOf<ValueError>([&] { loadTrustRoot(folder.path()); }).find(folder.path()) != std::string::npos);
+    const std::string bundle =
+        folder.file("bundle.crt", static_cast<const ssl::Certificate&>(ssl::test::authority()).dumpPEM() +
+                                      static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
+    CHECK(loadTrustRoot(bundle).authorities().size() == 2);
+    CHECK(errorOf<std::system_error>([&] { loadTrustRoot(folder.path() + "/none"); }).find("none") !=
+          std::string::npos);
+    const std::string junk = folder.file("junk.crt", "nothing");
+    CHECK(errorOf<ssl::Error>([&] { loadTrustRoot(junk); }).find("junk.crt") != std::string::npos);
+}
+
+TEST_CASE("tls: looks the host up and binds to nothing unless told to (ES-4, ES-7)") {
+    Strings strings;
+    strings.reactor.resolver->names["example.com"] = {"::1", "127.0.0.1"};
+    FakeConnector& plain = strings.client("tls:example.com:443");
+    CHECK(plain.host == "::1");
+    CHECK(plain.port == 443);
+    CHECK(plain.timeout == 30s);
+    CHECK(plain.bindAddress == Address());
+    FakeConnector& full = strings.client("tls:example.com:443:9:\\:\\:1");
+    CHECK(full.timeout == 9s);
+    CHECK(full.bindAddress == IPv6Address("::1", 0));
+}
+
+TEST_CASE("tls: goes over another endpoint if one is given (ES-4)") {
+    Strings strings;
+    FakeConnector& inner =
+        strings.client("tls:example.com:443:endpoint=" + quoteStringArgument("tcp:127.0.0.1:8000:timeout=3"));
+    CHECK(inner.host == "127.0.0.1");
+    CHECK(inner.port == 8000);
+    CHECK(inner.timeout == 3s);
+    CHECK(clientError<ValueError>("tls:h:443:endpoint=ftp\\:x").find("endpoint 'ftp:x': unknown") != std::string::npos);
+}

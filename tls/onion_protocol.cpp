@@ -1,0 +1,355 @@
+#include <torsion/tls/onion_protocol.hpp>
+
+#include <torsion/core/defer.hpp>
+#include <torsion/tls/onion_tls_protocol.hpp>
+#include <torsion/tls/pop_on_disconnect_transport.hpp>
+
+namespace torsion {
+
+// The layers' side.
+
+void OnionTLSProtocol::handshakeFinished() {
+    TLSMemoryBIOProtocol::handshakeFinished();
+    if (onion_ != nullptr) onion_->layerUp(*this);
+}
+
+void OnionTLSProtocol::closed(BytesView rest) {
+    // The pop takes this layer out and clears onion_; what stood behind the close_notify then goes to whoever comes next.
+    OnionProtocol* const onion = onion_;
+    TLSMemoryBIOProtocol::closed(rest);
+    if (onion != nullptr && !rest.empty()) onion->deliverRest(depth, rest);
+}
+
+OnionProtocol::OnionProtocol(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> wrappedProtocol)
+    : ProtocolWrapper(std::move(factory), std::move(wrappedProtocol)), tail_(ProtocolWrapper::wrappedProtocol().get()) {}
+
+OnionProtocol::~OnionProtocol() = default;
+
+OnionListener* OnionProtocol::listener() const { return tail_ != nullptr ? tail_->provides<OnionListener>() : nullptr; }
+
+void OnionProtocol::makeConnection(std::shared_ptr<Transport> transport) {
+    head_ = transport;
+    ProtocolWrapper::makeConnection(std::move(transport));
+}
+
+Protocol* OnionProtocol::wrapped() const noexcept {
+    // What the head's stream can do concerns the application only while nothing is between them.
+    return depth_ == 0 ? tail_ : nullptr;
+}
+
+// Pushing.
+
+Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover) {
+    if (!connected() || closing_) return defer::fail(ConnectionLost("startTLS was called when the connection was over"));
+    const Bytes residue = tail_->takeUnprocessed();
+    if (!residue.empty()) {
+        const Failure reason = PlaintextAfterStartTLS(std::to_string(residue.size()) + " octets");
+        failConnection(reason);
+        return defer::fail(reason);
+    }
+    Deferred<void> started;
+    Start start{options.share(), role, Bytes(leftover), started};
+    if (mustWait()) {
+        waiting_.emplace_back(std::move(start));
+    } else {
+        push(std::move(start));
+    }
+    return started;
+}
+
+void OnionProtocol::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
+    if (role == TLSRole::normal) throw ValueError("startTLS on an onion needs TLSRole::client or TLSRole::server");
+    const Bytes leftover = residue == Residue::feedToTLS && connected() ? tail_->takeUnprocessed() : Bytes();
+    startTLS(options, role == TLSRole::client ? ssl::Role::client : ssl::Role::server, leftover).addErrback([] {
+        // Whoever calls it this way hears of the failure by connectionLost.
+    });
+}
+
+void OnionProtocol::push(Start start) {
+    std::shared_ptr<OnionTLSProtocol> layer;
+    try {
+        layer = std::make_shared<OnionTLSProtocol>(*this, *start.options, start.role, tail_->shared_from_this(), depth_ + 1,
+                                                   start.started);
+    } catch (...) {
+        start.started.errback(Failure::current());   // a recipe for the other role: nothing has changed
+        return;
+    }
+    parkProducer();
+    auto below = std::make_shared<PopOnDisconnectTransport>(
+        current_ != nullptr ? current_->asTransport() : head_, [onion = weak_from_this(), raw = layer.get()] {
+            if (const auto alive = onion.lock()) static_cast<OnionProtocol&>(*alive).pop(*raw);
+        });
+    if (current_ != nullptr) {
+        current_->setWrappedProtocol(layer);
+    } else {
+        setWrappedProtocol(layer);
+    }
+    current_ = layer.get();
+    ++depth_;
+    setTransport(layer->asTransport());
+    layer->makeConnection(std::move(below));
+    unparkProducer();
+    if (!start.leftover.empty()) layer->dataReceived(start.leftover);
+}
+
+void OnionProtocol::layerUp(OnionTLSProtocol& layer) {
+    const Deferred<void> started = layer.started;
+    if (OnionListener* told = listener()) told->layerStarted(layer.depth);
+    if (!started.called()) started.callback();
+}
+
+// Stopping.
+
+Deferred<void> OnionProtocol::stopTLS() {
+    if (!connected() || closing_) return defer::fail(ConnectionLost("stopTLS was called when the connection was over"));
+    Deferred<void> stopped;
+    // Which layer is meant is decided by what was asked for last: a start that waits, a stop that waits, or what is there.
+    for (auto operation = waiting_.rbegin(); operation != waiting_.rend(); ++operation) {
+        if (auto* waiting = std::get_if<Stop>(&*operation)) {
+            waiting->stopped.push_back(stopped);
+            return stopped;
+        }
+        if (std::holds_alternative<Start>(*operation)) {
+            waiting_.emplace_back(Stop{{stopped}});
+            return stopped;
+        }
+    }
+    if (announcing_) {
+        waiting_.emplace_back(Stop{{stopped}});
+    } else {
+        stop({stopped});
+    }
+    return stopped;
+}
+
+void OnionProtocol::stop(const std::vector<Deferred<void>>& stopped) {
+    if (current_ == nullptr) {
+        for (const Deferred<void>& deferred : stopped) {
+            deferred.errback(OnionError("stopTLS was called at depth 0, where there is no layer to stop"));
+        }
+        return;
+    }
+    current_->stopped.insert(current_->stopped.end(), stopped.begin(), stopped.end());
+    if (current_->stopping) return;
+    parkProducer();
+    current_->stop();
+}
+
+bool OnionProtocol::layerMayClose(OnionTLSProtocol& layer) {
+    if (&layer != current_) {
+        failConnection(OnionError("the peer closed layer " + std::to_string(layer.depth) + ", which carries " +
+                                  std::to_string(depth_ - layer.depth) + " more"));
+        return false;
+    }
+    if (!layer.stopping && !passiveStopAllowed_ && !closing_) {
+        failConnection(OnionError("the peer stopped layer " + std::to_string(layer.depth) + ", and may not"));
+        return false;
+    }
+    return true;
+}
+
+/// Takes the innermost layer out of the list, tells, and goes on with what has waited for it.
+void OnionProtocol::pop(OnionTLSProtocol& layer) {
+    const std::shared_ptr<Protocol> self = shared_from_this();
+    const std::shared_ptr<Protocol> popped = layer.shared_from_this();   // on the stack now
+    turn().deferDeletion(popped);
+    parkProducer();
+    const auto& below = static_cast<PopOnDisconnectTransport&>(*layer.transportHandle()).original();
+    const std::shared_ptr<Protocol> tail = layer.wrappedProtocol();
+    --depth_;
+    if (depth_ == 0) {
+        current_ = nullptr;
+        setWrappedProtocol(tail);
+        setTransport(head_);
+    } else {
+        current_ = dynamic_cast<OnionTLSProtocol*>(below.get());
+        current_->setWrappedProtocol(tail);
+        setTransport(below);
+        current_->endRecord();
+    }
+    layer.leave();
+    layer.setWrappedProtocol(nullptr);
+    if (closing_) {
+        orphans_.insert(orphans_.end(), layer.stopped.begin(), layer.stopped.end());
+        transport().loseConnection();   // the next one, or the head
+        return;
+    }
+    announcing_ = true;
+    struct Announced {
+        explicit Announced(bool& flag) noexcept : flag_(flag) {}
+        ~Announced() { flag_ = false; }
+        bool& flag_;
+    };
+    {
+        const Announced announced(announcing_);
+        if (OnionListener* told = listener()) told->layerStopped(layer.depth);
+    }
+    runWaiting();
+    for (const Deferred<void>& stopped : layer.stopped) {
+        if (!stopped.called()) stopped.callback();
+    }
+}
+
+/// To whoever now reads what the popped layer used to: the next place in the list.
+void OnionProtocol::deliverRest(unsigned place, BytesView rest) {
+    std::shared_ptr<Protocol> receiver = wrappedProtocol();
+    for (; place > 1 && receiver; --place) {
+        if (receiver.get() == tail_) return;
+        receiver = static_cast<OnionTLSProtocol&>(*receiver).wrappedProtocol();
+    }
+    if (!receiver || !connected() || (closing_ && receiver.get() == tail_)) return;
+    receiver->dataReceived(rest);
+}
+
+void OnionProtocol::runWaiting() {
+    while (!waiting_.empty() && !blocked() && !closing_ && connected()) {
+        Operation operation = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (auto* data = std::get_if<Bytes>(&operation)) {
+            waitingBytes_ -= data->size();
+            transport().write(std::move(*data));
+        } else if (auto* start = std::get_if<Start>(&operation)) {
+            push(std::move(*start));
+        } else {
+            stop(std::get<Stop>(operation).stopped);
+        }
+    }
+    unparkProducer();
+}
+
+bool OnionProtocol::blocked() const noexcept { return announcing_ || (current_ != nullptr && current_->stopping); }
+
+bool OnionProtocol::mustWait() const noexcept { return blocked() || !waiting_.empty(); }
+
+// The streams.
+
+void OnionProtocol::dataReceived(BytesView data) {
+    if (closing_ && depth_ == 0) return;
+    ProtocolWrapper::dataReceived(data);
+}
+
+void OnionProtocol::writeView(BytesView data) {
+    if (closing_ || !connected()) return;
+    if (!mustWait()) {
+        transport().write(data);
+        return;
+    }
+    if (waitingBytes_ > kDefaultOutputLimit) {
+        failConnection(OutputLimitExceeded(std::to_string(waitingBytes_) + " octets wait for a TLS layer to be stopped"));
+        return;
+    }
+    waitingBytes_ += data.size();
+    if (!waiting_.empty() && std::holds_alternative<Bytes>(waiting_.back())) {
+        std::get<Bytes>(waiting_.back()).append(data);
+    } else {
+        waiting_.emplace_back(Bytes(data));
+    }
+}
+
+// Producers: moved from layer to layer, without a stop.
+
+void OnionProtocol::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
+    if (producer_) throw RuntimeError("Cannot register a producer, because another one was never unregistered");
+    if (!connected()) {
+        producer->stopProducing();
+        return;
+    }
+    producer_ = std::move(producer);
+    streaming_ = streaming;
+    if (mustWait()) {
+        producerParked_ = true;
+        if (streaming_) std::shared_ptr<Producer>(producer_)->pauseProducing();
+    } else {
+        transport().registerProducer(producer_, streaming_);
+    }
+}
+
+void OnionProtocol::unregisterProducer() {
+    if (!producer_) return;
+    producer_.reset();
+    if (!std::exchange(producerParked_, false)) transport().unregisterProducer();
+}
+
+void OnionProtocol::parkProducer() {
+    if (!producer_ || producerParked_) return;
+    producerParked_ = true;
+    transport().unregisterProducer();
+    if (streaming_) std::shared_ptr<Producer>(producer_)->pauseProducing();
+}
+
+void OnionProtocol::unparkProducer() {
+    if (!producer_ || !producerParked_ || mustWait()) return;
+    producerParked_ = false;
+    const std::shared_ptr<Producer> producer = producer_;
+    // Resumed first: the layer may pause it at once.
+    if (streaming_) producer->resumeProducing();
+    if (producer_ == producer) transport().registerProducer(producer, streaming_);
+}
+
+// The end.
+
+void OnionProtocol::loseConnection() {
+    if (closing_ || !connected()) return;
+    closing_ = true;
+    setDisconnecting();
+    transport().loseConnection();
+}
+
+void OnionProtocol::abortConnection() {
+    closing_ = true;
+    setDisconnecting();
+    if (head_) head_->abortConnection();
+}
+
+void OnionProtocol::failConnection(const Failure& reason) {
+    closing_ = true;
+    setDisconnecting();
+    transport().failConnection(reason);
+}
+
+void OnionProtocol::connectionLost(const Failure& lost) {
+    closing_ = true;
+    const Failure reason = depth_ > 0 && lost.check<ConnectionDone>() ? failureOf<TLSTruncated>() : lost;
+    std::vector<Deferred<void>> pending = std::move(orphans_);
+    for (Protocol* layer = wrappedProtocol().get(); layer != nullptr && layer != tail_;) {
+        auto* tls = dynamic_cast<OnionTLSProtocol*>(layer);
+        if (tls == nullptr) break;
+        pending.push_back(tls->started);
+        pending.insert(pending.end(), tls->stopped.begin(), tls->stopped.end());
+        layer = tls->wrappedProtocol().get();
+    }
+    for (Operation& operation : waiting_) {
+        if (auto* start = std::get_if<Start>(&operation)) pending.push_back(start->started);
+        if (auto* stop = std::get_if<Stop>(&operation)) {
+            pending.insert(pending.end(), stop->stopped.begin(), stop->stopped.end());
+        }
+    }
+    waiting_.clear();
+    waitingBytes_ = 0;
+    // Each pending Deferred hears of it before the application's connectionLost does.
+    for (const Deferred<void>& deferred : pending) {
+        if (!deferred.called()) deferred.errback(reason);
+    }
+    if (producerParked_ && producer_) producer_->stopProducing();
+    producer_.reset();
+    ProtocolWrapper::connectionLost(lost);
+    tail_ = nullptr;
+    current_ = nullptr;
+}
+
+std::vector<OnionLayer> OnionProtocol::layers() const {
+    std::vector<OnionLayer> all;
+    for (Protocol* layer = wrappedProtocol().get(); layer != nullptr && layer != tail_;) {
+        auto* tls = static_cast<OnionTLSProtocol*>(layer);
+        OnionLayer described;
+        described.version = tls->tlsVersion();
+        described.cipher = tls->tlsCipher();
+        described.peerCertificate = tls->getPeerCertificate();
+        described.negotiatedProtocol = tls->negotiatedProtocol();
+        all.push_back(std::move(described));
+        layer = tls->wrappedProtocol().get();
+    }
+    return all;
+}
+
+}  // namespace torsion

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include <torsion/core/abilities.hpp>
+#include <torsion/protocols/protocol_wrapper.hpp>
+#include <torsion/tls/onion_transport.hpp>
+
+namespace torsion {
+
+class OnionTLSProtocol;
+
+/// A transport and protocol on which TLS layers stack: a doubly linked list of protocols and transports.
+///
+/// wrappedProtocol() leads inward, from this through the layers, outermost first, to the application's protocol: the way of
+/// what is received. transport() leads outward, from this through the layers, innermost first, to the transport that this
+/// was connected to: the way of what is written. startTLS splices a layer in at the inner end, a pop takes it out.
+///
+/// @code
+///     received:  head --> onion --> layer 1 --> layer 2 --> application
+///     written:   head <------------ layer 1 <-- layer 2 <-- onion <-- application
+/// @endcode
+///
+/// No octet is lost or moves to another layer: what stands behind a close_notify goes to the layer below, and what is
+/// written between stopTLS and the pop waits. A layer that fails, or is closed while it carries others, ends the
+/// whole connection. loseConnection closes all layers, the innermost first, then the head.
+class OnionProtocol : public ProtocolWrapper, public OnionTransport, public TCPTransport, public TLSTransport {
+public:
+    OnionProtocol(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> wrappedProtocol);
+    ~OnionProtocol() override;
+
+    // OnionTransport
+    Deferred<void> startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover = {}) override;
+    Deferred<void> stopTLS() override;
+    unsigned depth() const override { return depth_; }
+    std::vector<OnionLayer> layers() const override;
+    void allowPassiveStop(bool allowed) override { passiveStopAllowed_ = allowed; }
+
+    // TLSTransport
+    /// As above, without the Deferred. @throws ValueError for TLSRole::normal: an onion does not know who connected
+    void startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) override;
+
+    // As a protocol.
+    void makeConnection(std::shared_ptr<Transport> transport) override;
+    void dataReceived(BytesView data) override;
+    void connectionLost(const Failure& reason) override;
+    Protocol* wrapped() const noexcept override;
+
+    // As a transport.
+    void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
+    void unregisterProducer() override;
+    void loseConnection() override;
+    void abortConnection() override;
+    void failConnection(const Failure& reason) override;
+
+    // TCPTransport: of the innermost layer, which knows what is its own to do
+    void loseWriteConnection() override { tcp().loseWriteConnection(); }
+    bool getTcpNoDelay() const override { return tcp().getTcpNoDelay(); }
+    void setTcpNoDelay(bool enabled) override { tcp().setTcpNoDelay(enabled); }
+    bool getTcpKeepAlive() const override { return tcp().getTcpKeepAlive(); }
+    void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
+    void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
+    void setOutputLimit(std::size_t octets) override { tcp().setOutputLimit(octets); }
+    std::size_t bufferedBytes() const override { return waitingBytes_ + tcp().bufferedBytes(); }
+
+protected:
+    void writeView(BytesView data) override;
+    void writeOwned(Bytes&& data) override { writeView(data); }
+
+private:
+    friend class OnionTLSProtocol;
+
+    struct Start {
+        std::shared_ptr<const ssl::ContextFactory> options;
+        ssl::Role role;
+        Bytes leftover;
+        Deferred<void> started;
+    };
+    struct Stop {
+        std::vector<Deferred<void>> stopped;
+    };
+    using Operation = std::variant<Bytes, Start, Stop>;
+
+    // From the layers.
+    void layerUp(OnionTLSProtocol& layer);
+    bool layerMayClose(OnionTLSProtocol& layer);
+    void layerBroken() noexcept { closing_ = true; }
+    void pop(OnionTLSProtocol& layer);
+    void deliverRest(unsigned place, BytesView rest);
+
+    void push(Start start);
+    void stop(const std::vector<Deferred<void>>& stopped);
+    void runWaiting();
+    bool blocked() const noexcept;
+    bool mustWait() const noexcept;
+    void parkProducer();
+    void unparkProducer();
+    TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
+    OnionListener* listener() const;
+
+    std::shared_ptr<Transport> head_;
+    Protocol* tail_;                           ///< the application's protocol
+    OnionTLSProtocol* current_ = nullptr;      ///< the innermost layer; null at depth 0
+    std::list<Operation> waiting_;            ///< what was asked for since stopTLS, in order
+    std::size_t waitingBytes_ = 0;
+    std::vector<Deferred<void>> orphans_;      ///< Deferreds of operations that will not happen any more
+    std::shared_ptr<Producer> producer_;
+    unsigned depth_ = 0;
+    bool streaming_ = false;
+    bool producerParked_ = false;
+    bool passiveStopAllowed_ = true;
+    bool closing_ = false;
+    bool announcing_ = false;                  ///< layerStopped is on the stack: nothing goes below yet
+};
+
+}  // namespace torsion

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <torsion/core/abilities.hpp>
+#include <torsion/core/turn.hpp>
+#include <torsion/protocols/protocol_wrapper.hpp>
+#include <torsion/tls/engine.hpp>
+
+namespace torsion {
+
+class ProducerMembrane;
+
+/// TLS over any transport (twisted.protocols.tls.TLSMemoryBIOProtocol): the ProtocolWrapper round an ssl::Engine.
+///
+/// To the wrapped protocol it is a transport. connectionMade comes before the handshake (TLS-1); what is written then waits
+/// for it (TLS-4). loseConnection is two-way: our close_notify goes out, and the transport below is closed when the peer's
+/// has come, or is aborted after the close timeout (TLS-8, D3). An end without close_notify is TLSTruncated, a
+/// ConnectionLost (TLS-12). A failure of TLS ends the transport below with that failure as the reason.
+class TLSMemoryBIOProtocol : public ProtocolWrapper,
+                             public SSLTransport,
+                             public TCPTransport,
+                             public TLSTransport,
+                             private ssl::Engine::Output,
+                             private EndOfTurn {
+public:
+    /// TLS under @p wrappedProtocol, which is connected together with this layer.
+    TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory, const ssl::ContextFactory& options, ssl::Role role,
+                         std::shared_ptr<Protocol> wrappedProtocol);
+
+    /// TLS under a protocol that is connected already and goes on (startTLS).
+    TLSMemoryBIOProtocol(const ssl::ContextFactory& options, ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol);
+
+    ~TLSMemoryBIOProtocol() override;
+
+    // As a protocol.
+    void makeConnection(std::shared_ptr<Transport> transport) override;
+    void dataReceived(BytesView data) override;
+    void connectionLost(const Failure& reason) override;
+    /// Null: what can be done with the two directions of the stream below is not the wrapped protocol's to know.
+    Protocol* wrapped() const noexcept override { return nullptr; }
+
+    // As a transport.
+    void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
+    void unregisterProducer() override;
+    void pauseProducing() override;
+    void resumeProducing() override;
+    void stopProducing() override { loseConnection(); }
+    void loseConnection() override;
+    void abortConnection() override;
+    void failConnection(const Failure& reason) override;
+
+    // SSLTransport
+    std::shared_ptr<const ssl::Certificate> getPeerCertificate() const override;
+    std::optional<std::string> negotiatedProtocol() const override;
+    std::string tlsVersion() const override;
+    std::string tlsCipher() const override;
+
+    // TCPTransport: the end of writing is ours, the rest belongs to the transport below. @throws TypeError if it has none
+    /// Sends close_notify behind what was written, and reads on.
+    void loseWriteConnection() override;
+    bool getTcpNoDelay() const override { return tcp().getTcpNoDelay(); }
+    void setTcpNoDelay(bool enabled) override { tcp().setTcpNoDelay(enabled); }
+    bool getTcpKeepAlive() const override { return tcp().getTcpKeepAlive(); }
+    void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
+    void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
+    void setOutputLimit(std::size_t octets) override;
+    std::size_t bufferedBytes() const override;
+
+    // TLSTransport
+    /// @throws RuntimeError: for TLS in TLS there is OnionProtocol (STL-4)
+    void startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) override;
+
+    /// Whether the handshake is done and the peer verified.
+    bool handshakeDone() const noexcept { return handshakeDone_; }
+
+    const ssl::Session& session() const noexcept { return engine_.session(); }
+
+protected:
+    /// Closes this layer, and delivers what still comes before the peer's close_notify (loseConnection drops it).
+    void closeLayer();
+
+    /// Encrypts what was gathered, if the handshake is done.
+    void flush();
+
+    /// The handshake is done and the peer verified. Overrides call this one.
+    virtual void handshakeFinished();
+
+    /// The peer's close_notify has come, and ours may not be out yet. @return false if that is not to be: then the
+    /// connection has been failed
+    virtual bool peerMayClose() { return true; }
+
+    /// Both close_notify are through. @param rest what stood behind the peer's; for plain TLS it is void (RFC 8446, 6.1)
+    virtual void closed(BytesView rest);
+
+    /// This layer is broken, and the transport below is about to be told.
+    virtual void broken() {}
+
+    void writeView(BytesView data) override;
+    void writeOwned(Bytes&& data) override;
+
+private:
+    // ssl::Engine::Output, EndOfTurn
+    void ciphertext(BytesView data) override { transport().write(data); }
+    void endOfTurn() noexcept override;
+
+    void process(BytesView input);
+    void readAll();
+    void heardClose();
+    void deliver(BytesView plaintext);
+    void encrypt(BytesView data);
+    void finishClosing();
+    void sendCloseNotify();
+    void expectClose();
+    void schedule();
+    void fail(const Failure& reason);
+    void expect(Duration timeout, Function<void()> otherwise);
+    void goOnAfterPause();
+    bool takesWrites() const noexcept;
+    bool alive() const noexcept { return connected() && !over_; }
+    TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
+
+    std::shared_ptr<const ssl::ContextFactory> options_;
+    ssl::Engine engine_;
+    Bytes pending_;                       ///< plaintext that waits for the handshake or the end of the turn
+    Bytes held_;                          ///< ciphertext that came or was left while reading was paused
+    std::shared_ptr<ProducerMembrane> producer_;
+    DelayedCall timeout_;                 ///< of the handshake, then of the close
+    std::size_t outputLimit_ = kDefaultOutputLimit;
+    unsigned depth_ = 0;
+    bool connectWrapped_;
+    bool handshakeDone_ = false;
+    bool closing_ = false;                ///< close_notify shall go out behind what was written
+    bool discarding_ = false;             ///< nothing more is delivered
+    bool closeSent_ = false;
+    bool closeReceived_ = false;
+    bool unsentAtClose_ = false;          ///< data of ours may be lost although the peer closed cleanly
+    bool halfClosing_ = false;            ///< closing_ came from loseWriteConnection: no timeout for the peer
+    bool over_ = false;                   ///< done or broken: nothing goes through any more
+    bool processing_ = false;
+    bool paused_ = false;
+};
+
+}  // namespace torsion

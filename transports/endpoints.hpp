@@ -1,0 +1,9 @@
+#pragma once
+
+/// All endpoints (twisted.internet.endpoints).
+#include <torsion/transports/connect_protocol.hpp>
+#include <torsion/transports/endpoint_strings.hpp>
+#include <torsion/transports/hostname_endpoint.hpp>
+#include <torsion/transports/ssl_endpoints.hpp>
+#include <torsion/transports/tcp_endpoints.hpp>
+#include <torsion/transports/wrap_client_tls.hpp>

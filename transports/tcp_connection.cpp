@@ -1,0 +1,468 @@
+#include <torsion/transports/tcp_connection.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <torsion/core/log.hpp>
+#include <torsion/core/type_name.hpp>
+#include <torsion/protocols/transport_proxy.hpp>
+#include <torsion/tls/tls_memory_bio_protocol.hpp>
+
+namespace torsion::tcp {
+
+namespace {
+
+/// At most this leaves in one turn, so that one fast reader does not keep the others waiting.
+constexpr std::size_t kSendBudget = 1U << 20;
+constexpr std::size_t kMostPieces = 64;
+
+Failure lost(int error) { return ConnectionLost(std::generic_category().message(error)); }
+
+}  // namespace
+
+/// The socket itself as a transport: what TLS writes to after startTLS. The connection owns the TLS layer, which owns
+/// this; the connection outlives both.
+class Connection::Raw final : public Transport, public TCPTransport {
+public:
+    explicit Raw(Connection& connection) noexcept : connection_(connection) {}
+
+    void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override {
+        connection_.rawRegisterProducer(std::move(producer), streaming);
+    }
+    void unregisterProducer() override { connection_.rawUnregisterProducer(); }
+    void pauseProducing() override { connection_.rawPauseProducing(); }
+    void resumeProducing() override { connection_.rawResumeProducing(); }
+    void stopProducing() override { connection_.rawLoseConnection(); }
+    void loseConnection() override { connection_.rawLoseConnection(); }
+    void abortConnection() override { connection_.abortConnection(); }
+    void failConnection(const Failure& reason) override { connection_.rawFailConnection(reason); }
+    Address getPeer() const override { return connection_.getPeer(); }
+    Address getHost() const override { return connection_.getHost(); }
+    bool disconnecting() const override { return connection_.disconnecting_; }
+    Turn& turn() override { return connection_.turn_; }
+    Transport* lower() noexcept override { return nullptr; }
+    void loseWriteConnection() override { connection_.rawLoseWriteConnection(); }
+    bool getTcpNoDelay() const override { return connection_.getTcpNoDelay(); }
+    void setTcpNoDelay(bool enabled) override { connection_.setTcpNoDelay(enabled); }
+    bool getTcpKeepAlive() const override { return connection_.getTcpKeepAlive(); }
+    void setTcpKeepAlive(bool enabled) override { connection_.setTcpKeepAlive(enabled); }
+    void setFinishWriting(bool enabled) override { connection_.setFinishWriting(enabled); }
+    void setOutputLimit(std::size_t octets) override { connection_.setOutputLimit(octets); }
+    std::size_t bufferedBytes() const override { return connection_.bufferedBytes(); }
+
+protected:
+    void writeView(BytesView data) override { connection_.rawWrite(data); }
+    void writeOwned(Bytes&& data) override { connection_.rawWrite(std::move(data)); }
+
+private:
+    Connection& connection_;
+};
+
+Connection::Connection(Reactor& reactor, Socket socket, Side side, const Address& peer)
+    : turn_(reactor.turn()), reactor_(reactor), socket_(std::move(socket)), output_(turn_), peer_(peer), side_(side) {}
+
+Connection::~Connection() = default;
+
+/// Calls into the application: what it throws is logged, ends this connection, and is the reason (TR-13).
+template <class Call>
+void Connection::fenced(Call&& call) {
+    try {
+        call();
+    } catch (...) {
+        const Failure failure = Failure::current();
+        log::err(failure, "in a callback of " + (protocol_ ? typeName(typeid(*protocol_)) : std::string("a protocol")));
+        inCallback_ = false;
+        end(failure);
+    }
+}
+
+std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, LossHook onLoss) {
+    protocol_ = std::move(protocol);
+    onLoss_ = std::move(onLoss);
+    self_ = shared_from_this();
+    connected_ = true;
+    watch_ = reactor_.watch(socket_.descriptor(), *this);
+    watch_->setReading(true);
+    std::optional<Failure> raised;
+    inCallback_ = true;
+    try {
+        protocol_->makeConnection(self_);
+    } catch (...) {
+        raised = Failure::current();
+        log::err(*raised, "in connectionMade of " + typeName(typeid(*protocol_)));
+    }
+    inCallback_ = false;
+    if (raised) {
+        turn_.later([self = self_, failure = *raised] { self->end(failure); });
+    } else {
+        scheduleFlush();
+    }
+    return raised;
+}
+
+Protocol& Connection::receiver() noexcept {
+    if (tls_) return *tls_;
+    return *protocol_;
+}
+
+void Connection::readable() {
+    const std::span<char> buffer = turn_.readBuffer();
+    const ssize_t got = ::recv(socket_.descriptor(), buffer.data(), buffer.size(), 0);
+    if (got > 0) {
+        const BytesView data(buffer.data(), static_cast<std::size_t>(got));
+        inCallback_ = true;
+        fenced([&] { receiver().dataReceived(data); });
+        inCallback_ = false;
+#ifndef NDEBUG
+        std::memset(buffer.data(), 0xDD, data.size());   // so that a view kept too long is noticed
+#endif
+        flush();
+    } else if (got == 0) {
+        peerClosed();
+    } else if (errno != EAGAIN && errno != EINTR) {
+        end(lost(errno));
+    }
+}
+
+void Connection::peerClosed() {
+    readEnded_ = true;
+    watch_->setReading(false);   // level-triggered, EOF would be told again and again
+    if (auto* protocol = receiver().provides<HalfCloseableProtocol>()) {
+        inCallback_ = true;
+        fenced([&] { protocol->readConnectionLost(); });
+        inCallback_ = false;
+        flush();
+    } else if (finishWriting_ && !writeClosed_ && (!output_.empty() || producer_)) {
+        disconnecting_ = true;
+        scheduleFlush();
+    } else {
+        end(failureOf<ConnectionDone>());
+    }
+}
+
+void Connection::writable() { flush(); }
+
+void Connection::reactorGone(const Failure& reason) { end(reason); }
+
+bool Connection::takesWrites() const noexcept {
+    return connected_ && !aborted_ && !writeClosing_ && !failReason_;
+}
+
+template <class Data>
+void Connection::rawWrite(Data&& data) {
+    if (!takesWrites() || data.empty()) return;
+    if (output_.size() > outputLimit_) {
+        rawFailConnection(OutputLimitExceeded(std::to_string(output_.size()) + " octets wait, the limit is " +
+                                              std::to_string(outputLimit_)));
+        abortConnection();
+        return;
+    }
+    output_.append(std::forward<Data>(data));
+    scheduleFlush();
+    if (producer_ && streaming_ && output_.size() > kHighWater) {
+        producerPaused_ = true;
+        const std::shared_ptr<Producer> producer = producer_;
+        producer->pauseProducing();
+    }
+}
+
+void Connection::writeView(BytesView data) {
+    if (tls_) {
+        tls_->write(data);
+    } else {
+        rawWrite(data);
+    }
+}
+
+void Connection::writeOwned(Bytes&& data) {
+    if (tls_) {
+        tls_->write(std::move(data));
+    } else {
+        rawWrite(std::move(data));
+    }
+}
+
+void Connection::scheduleFlush() {
+    if (!connected_ || inCallback_) return;
+    if (inFlush_) {
+        // A producer that is resumed by the flush writes on a later turn, or it would never end.
+        watch_->setWriting(true);
+    } else {
+        turn_.atEnd(*this, 0);
+    }
+}
+
+/// Sends what one system call takes. @return whether to go on
+bool Connection::sendSome(std::size_t& budget) {
+    std::array<iovec, kMostPieces> pieces;
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = output_.peek(pieces);
+    // sendmsg for one piece as for many: the price is the same, and unlike writev it can leave SIGPIPE out.
+    const ssize_t sent = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        const std::size_t octets = static_cast<std::size_t>(sent);
+        output_.consume(octets);
+        budget -= std::min(budget, octets);
+        if (stallTimer_.active()) stallTimer_.reset(kStalledCloseTimeout);
+        return budget > 0;
+    }
+    if (errno == EINTR) return true;
+    if (errno == EAGAIN) return false;
+    end(lost(errno));
+    return false;
+}
+
+void Connection::flush() {
+    if (!connected_ || aborted_) return;
+    inFlush_ = true;
+    std::size_t budget = kSendBudget;
+    while (connected_ && !output_.empty() && sendSome(budget)) {
+    }
+    if (connected_) {
+        watch_->setWriting(!output_.empty());
+        flushed();
+    }
+    inFlush_ = false;
+}
+
+/// What follows from having sent: the producer goes on, and a close that waited for this happens.
+void Connection::flushed() {
+    if (producer_ && (streaming_ ? producerPaused_ && output_.size() <= kLowWater : output_.empty())) {
+        producerPaused_ = false;
+        const std::shared_ptr<Producer> producer = producer_;
+        fenced([&] { producer->resumeProducing(); });
+        if (!connected_) return;
+    }
+    if (!output_.empty() || producer_) {
+        if (disconnecting_) watchStall();
+        return;
+    }
+    if (disconnecting_) {
+        end(failureOf<ConnectionDone>());
+    } else if (writeClosing_ && !writeClosed_) {
+        halfClosed();
+    }
+}
+
+void Connection::halfClosed() {
+    writeClosed_ = true;
+    ::shutdown(socket_.descriptor(), SHUT_WR);
+    if (auto* protocol = receiver().provides<HalfCloseableProtocol>()) {
+        fenced([&] { protocol->writeConnectionLost(); });
+    }
+}
+
+/// Every wait has a bound, also that of a closing connection for a peer that reads nothing.
+void Connection::watchStall() {
+    if (stallTimer_.active() || output_.empty()) return;
+    stallTimer_ = turn_.clock().callLater(kStalledCloseTimeout, [this] {
+        socket_.resetOnClose();
+        end(ConnectionLost("the peer took nothing of what was left to send"));
+    });
+}
+
+void Connection::loseConnection() {
+    if (tls_) {
+        tls_->loseConnection();
+    } else {
+        rawLoseConnection();
+    }
+}
+
+void Connection::rawLoseConnection() {
+    if (!connected_ || disconnecting_) return;
+    disconnecting_ = true;
+    watch_->setReading(false);
+    scheduleFlush();
+}
+
+void Connection::failConnection(const Failure& reason) {
+    if (tls_) {
+        tls_->failConnection(reason);
+    } else {
+        rawFailConnection(reason);
+    }
+}
+
+void Connection::rawFailConnection(const Failure& reason) {
+    if (!connected_ || failReason_) return;
+    failReason_ = reason;
+    if (std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
+        fenced([&] { producer->stopProducing(); });   // it must not hold up the end
+        if (!connected_) return;
+    }
+    disconnecting_ = true;
+    watch_->setReading(false);
+    scheduleFlush();
+}
+
+void Connection::abortConnection() {
+    if (!connected_ || aborted_) return;
+    aborted_ = true;
+    disconnecting_ = true;
+    output_.clear();
+    watch_->setReading(false);
+    watch_->setWriting(false);
+    socket_.resetOnClose();
+    turn_.later([self = self_] { self->end(failureOf<ConnectionAborted>()); });
+}
+
+void Connection::loseWriteConnection() {
+    if (tls_) {
+        tls_->loseWriteConnection();
+    } else {
+        rawLoseWriteConnection();
+    }
+}
+
+void Connection::rawLoseWriteConnection() {
+    if (!connected_ || writeClosing_ || disconnecting_) return;
+    writeClosing_ = true;
+    scheduleFlush();
+}
+
+/// The end, once: producer, socket, protocol, and whoever made this connection, in this order (CL-2).
+void Connection::end(const Failure& proposed) {
+    if (!connected_) return;
+    connected_ = false;
+    const Failure reason = failReason_ ? *failReason_ : proposed;
+    disconnecting_ = true;
+    if (stallTimer_.active()) stallTimer_.cancel();
+    if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
+        try {
+            producer->stopProducing();
+        } catch (...) {
+            log::err(Failure::current(), "in stopProducing");
+        }
+    }
+    watch_.reset();
+    host_ = getHost();   // readable ever after (TR-16)
+    if (!aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
+    socket_.close();
+    output_.clear();
+    const std::shared_ptr<TLSMemoryBIOProtocol> tls = std::exchange(tls_, nullptr);
+    const std::shared_ptr<Protocol> protocol = std::exchange(protocol_, nullptr);
+    // Through TLS, if it is on: it knows better why.
+    if (tls) {
+        tls->deliverConnectionLost(reason);
+        turn_.deferDeletion(tls);
+    } else {
+        protocol->deliverConnectionLost(reason);
+    }
+    turn_.deferDeletion(protocol);
+    if (LossHook hook = std::move(onLoss_)) hook(reason);
+    turn_.deferDeletion(std::move(self_));
+}
+
+Address Connection::getHost() const {
+    if (host_.kind() == Address::Kind::none && socket_) host_ = socket_.localAddress();
+    return host_;
+}
+
+bool Connection::disconnecting() const { return disconnecting_ || (tls_ && tls_->disconnecting()); }
+
+Transport* Connection::lower() noexcept { return tls_.get(); }
+
+void Connection::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
+    if (tls_) {
+        tls_->registerProducer(std::move(producer), streaming);
+    } else {
+        rawRegisterProducer(std::move(producer), streaming);
+    }
+}
+
+void Connection::rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming) {
+    if (producer_) {
+        throw RuntimeError("Cannot register producer " + typeName(typeid(*producer)) +
+                           ", because another one was never unregistered: " + typeName(typeid(*producer_)));
+    }
+    if (!connected_ || aborted_ || failReason_) {
+        producer->stopProducing();
+        return;
+    }
+    producer_ = std::move(producer);
+    streaming_ = streaming;
+    producerPaused_ = false;
+    const std::shared_ptr<Producer> keep = producer_;
+    if (!streaming) {
+        keep->resumeProducing();
+    } else if (output_.size() > kHighWater) {
+        producerPaused_ = true;
+        keep->pauseProducing();
+    }
+}
+
+void Connection::unregisterProducer() {
+    if (tls_) {
+        tls_->unregisterProducer();
+    } else {
+        rawUnregisterProducer();
+    }
+}
+
+void Connection::rawUnregisterProducer() {
+    producer_.reset();
+    producerPaused_ = false;
+    if (disconnecting_ || writeClosing_) scheduleFlush();   // the close may have waited for this (PC-6)
+}
+
+void Connection::pauseProducing() {
+    if (tls_) {
+        tls_->pauseProducing();
+    } else {
+        rawPauseProducing();
+    }
+}
+
+void Connection::rawPauseProducing() {
+    if (!connected_) return;
+    watch_->setReading(false);
+}
+
+void Connection::resumeProducing() {
+    if (tls_) {
+        tls_->resumeProducing();
+    } else {
+        rawResumeProducing();
+    }
+}
+
+void Connection::rawResumeProducing() {
+    if (connected_ && !disconnecting_ && !readEnded_) watch_->setReading(true);
+}
+
+bool Connection::getTcpNoDelay() const { return socket_ && socket_.flag(IPPROTO_TCP, TCP_NODELAY); }
+
+void Connection::setTcpNoDelay(bool enabled) {
+    if (socket_) socket_.setFlag(IPPROTO_TCP, TCP_NODELAY, enabled);
+}
+
+bool Connection::getTcpKeepAlive() const { return socket_ && socket_.flag(SOL_SOCKET, SO_KEEPALIVE); }
+
+void Connection::setTcpKeepAlive(bool enabled) {
+    if (socket_) socket_.setFlag(SOL_SOCKET, SO_KEEPALIVE, enabled);
+}
+
+void Connection::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
+    if (!connected_ || disconnecting_) return;
+    if (tls_) throw RuntimeError("TLS is on already: to put TLS inside TLS, wrap the factory in an OnionFactory");
+    const bool isClient = role == TLSRole::normal ? side_ == Side::client : role == TLSRole::client;
+    Bytes rest = protocol_->takeUnprocessed();
+    if (!rest.empty() && residue == Residue::fail) {
+        rawFailConnection(PlaintextAfterStartTLS(std::to_string(rest.size()) + " octets"));
+        return;
+    }
+    const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr);
+    tls_ = std::make_shared<TLSMemoryBIOProtocol>(options, isClient ? ssl::Role::client : ssl::Role::server, protocol_);
+    tls_->makeConnection(std::make_shared<Raw>(*this));
+    if (producer) tls_->registerProducer(producer, streaming_);   // moved across, without a stop (PC-12)
+    if (!rest.empty()) tls_->dataReceived(rest);
+}
+
+}  // namespace torsion::tcp

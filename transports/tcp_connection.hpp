@@ -1,0 +1,147 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <torsion/core/abilities.hpp>
+#include <torsion/core/descriptor.hpp>
+#include <torsion/core/protocol.hpp>
+#include <torsion/core/reactor.hpp>
+#include <torsion/core/transport.hpp>
+#include <torsion/core/turn.hpp>
+#include <torsion/transports/output_queue.hpp>
+#include <torsion/transports/socket.hpp>
+
+namespace torsion {
+
+class TLSMemoryBIOProtocol;
+
+namespace tcp {
+
+/// One end of a TCP connection (twisted.internet.tcp.Connection). Keeps itself alive until connectionLost has been
+/// delivered; then it is only a shell whose methods do nothing.
+class Connection final : public Transport,
+                         public TCPTransport,
+                         public TLSTransport,
+                         public DescriptorListener,
+                         public EndOfTurn,
+                         public std::enable_shared_from_this<Connection> {
+public:
+    enum class Side { server, client };
+
+    /// Called after the protocol's connectionLost.
+    using LossHook = Function<void(const Failure&)>;
+
+    Connection(Reactor& reactor, Socket socket, Side side, const Address& peer);
+    ~Connection();
+
+    /// Spares asking the system for our own address.
+    void setHost(const Address& host) { host_ = host; }
+
+    /// Begins to read, and calls protocol->makeConnection. What that throws becomes the reason of the loss.
+    /// @return what it threw, if it did
+    std::optional<Failure> open(std::shared_ptr<Protocol> protocol, LossHook onLoss);
+
+    // Transport
+    void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
+    void unregisterProducer() override;
+    void pauseProducing() override;
+    void resumeProducing() override;
+    void stopProducing() override { loseConnection(); }
+    void loseConnection() override;
+    void abortConnection() override;
+    void failConnection(const Failure& reason) override;
+    Address getPeer() const override { return peer_; }
+    Address getHost() const override;
+    bool disconnecting() const override;
+    Turn& turn() override { return turn_; }
+    Transport* lower() noexcept override;
+
+    // TCPTransport
+    void loseWriteConnection() override;
+    bool getTcpNoDelay() const override;
+    void setTcpNoDelay(bool enabled) override;
+    bool getTcpKeepAlive() const override;
+    void setTcpKeepAlive(bool enabled) override;
+    void setFinishWriting(bool enabled) override { finishWriting_ = enabled; }
+    void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    std::size_t bufferedBytes() const override { return output_.size(); }
+
+    // TLSTransport
+    void startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) override;
+
+    /// A producer is paused when more than this waits, and resumed when no more than the second does (PC-3, D23).
+    static constexpr std::size_t kHighWater = 65536;
+    static constexpr std::size_t kLowWater = 16384;
+
+    /// How long a connection that is closing waits for the peer to take anything of what is left.
+    static constexpr Duration kStalledCloseTimeout = std::chrono::seconds(60);
+
+protected:
+    void writeView(BytesView data) override;
+    void writeOwned(Bytes&& data) override;
+
+private:
+    class Raw;
+
+    // DescriptorListener, EndOfTurn
+    void readable() override;
+    void writable() override;
+    void reactorGone(const Failure& reason) override;
+    void endOfTurn() noexcept override { flush(); }
+
+    // The socket itself, below any TLS.
+    void rawLoseConnection();
+    void rawFailConnection(const Failure& reason);
+    void rawLoseWriteConnection();
+    void rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming);
+    void rawUnregisterProducer();
+    void rawPauseProducing();
+    void rawResumeProducing();
+    template <class Data>
+    void rawWrite(Data&& data);
+
+    Protocol& receiver() noexcept;
+    bool takesWrites() const noexcept;
+    void scheduleFlush();
+    void flush();
+    bool sendSome(std::size_t& budget);
+    void flushed();
+    void peerClosed();
+    void halfClosed();
+    void watchStall();
+    void end(const Failure& reason);
+    template <class Call>
+    void fenced(Call&& call);
+
+    Turn& turn_;
+    Reactor& reactor_;
+    Socket socket_;
+    std::unique_ptr<DescriptorWatch> watch_;
+    OutputQueue output_;
+    std::shared_ptr<Protocol> protocol_;
+    std::shared_ptr<Connection> self_;
+    std::shared_ptr<TLSMemoryBIOProtocol> tls_;
+    std::shared_ptr<Producer> producer_;
+    LossHook onLoss_;
+    std::optional<Failure> failReason_;
+    DelayedCall stallTimer_;
+    Address peer_;
+    mutable Address host_;
+    std::size_t outputLimit_ = kDefaultOutputLimit;
+    Side side_;
+    bool connected_ = false;        ///< from open() to the loss
+    bool disconnecting_ = false;
+    bool aborted_ = false;
+    bool readEnded_ = false;        ///< the peer's FIN came
+    bool writeClosing_ = false;     ///< loseWriteConnection was called
+    bool writeClosed_ = false;      ///< our FIN is out
+    bool streaming_ = false;        ///< producer_ is a push producer
+    bool producerPaused_ = false;
+    bool finishWriting_ = false;
+    bool inCallback_ = false;       ///< a flush follows anyway
+    bool inFlush_ = false;
+};
+
+}  // namespace tcp
+}  // namespace torsion

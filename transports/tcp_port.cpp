@@ -1,0 +1,143 @@
+#include <torsion/transports/tcp_port.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <torsion/core/defer.hpp>
+#include <torsion/core/log.hpp>
+#include <torsion/core/type_name.hpp>
+#include <torsion/transports/tcp_connection.hpp>
+
+namespace torsion::tcp {
+
+namespace {
+
+/// How many connections one turn accepts: at first, and how many more after a turn that found as many.
+constexpr int kFirstBatch = 100;
+constexpr int kBatchStep = 20;
+
+/// After the system has run out of memory or files, how long to leave it alone.
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+
+Socket reserve() { return Socket(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+Port::Port(Reactor& reactor, int port, std::shared_ptr<Factory> factory, int backlog, const std::string& interface)
+    : reactor_(reactor),
+      wantedPort_(port),
+      backlog_(backlog),
+      interface_(interface),
+      factory_(std::move(factory)),
+      batch_(kFirstBatch) {
+    if (port < 0 || port > 65535) throw ValueError("A port is a number from 0 to 65535, not " + std::to_string(port));
+    if (!factory_) throw ValueError("listenTCP needs a factory");
+}
+
+Port::~Port() = default;
+
+void Port::startListening() {
+    if (socket_) return;
+    const Address address = ipAddress(interface_.empty() ? "0.0.0.0" : interface_, static_cast<std::uint16_t>(wantedPort_));
+    Socket socket = Socket::stream(address);
+    if (!socket) throw CannotListenError(interface_, wantedPort_, errno);
+    socket.setFlag(SOL_SOCKET, SO_REUSEADDR, true);
+    if (const int error = socket.bind(address)) throw CannotListenError(interface_, wantedPort_, error);
+    if (::listen(socket.descriptor(), backlog_) != 0) throw CannotListenError(interface_, wantedPort_, errno);
+    socket_ = std::move(socket);
+    reserve_ = reserve();
+    host_ = socket_.localAddress();
+    hostIsExact_ = !(host_.host() == "0.0.0.0" || host_.host() == "::");
+    log::msg(factory_->logPrefix() + " starting on " + std::to_string(host_.port()));
+    factory_->doStart();
+    watch_ = reactor_.watch(socket_.descriptor(), *this);
+    watch_->setReading(true);
+    self_ = shared_from_this();
+}
+
+Deferred<void> Port::stopListening() {
+    if (!socket_) return defer::succeed();
+    close();
+    Deferred<void> stopped;
+    reactor_.turn().later([stopped] { stopped.callback(); });
+    return stopped;
+}
+
+void Port::close() {
+    if (retry_.active()) retry_.cancel();
+    watch_.reset();
+    socket_.close();
+    reserve_.close();
+    log::msg("(TCP Port " + std::to_string(host_.port()) + " Closed)");
+    factory_->doStop();
+    reactor_.turn().deferDeletion(std::move(self_));
+}
+
+void Port::reactorGone(const Failure&) {
+    if (socket_) close();
+}
+
+void Port::readable() {
+    int accepted = 0;
+    while (accepted < batch_ && socket_ && acceptOne()) ++accepted;
+    // Learns how many come at once, so that other sockets get their turn in a storm of connections.
+    batch_ = accepted == batch_ ? batch_ + kBatchStep : std::max(accepted, 1);
+}
+
+/// @return whether to go on with this batch
+bool Port::acceptOne() {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    Socket socket(::accept4(socket_.descriptor(), reinterpret_cast<sockaddr*>(&storage), &length,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) return acceptFailed(errno);
+    serve(std::move(socket), Address::fromSockaddr(reinterpret_cast<const sockaddr*>(&storage), length));
+    return true;
+}
+
+bool Port::acceptFailed(int error) {
+    switch (error) {
+        case EAGAIN: return false;
+        case EINTR:
+        case EPERM:          // a firewall took it
+        case ECONNABORTED:   // the client gave up while it waited
+            return true;
+        case EMFILE: shedBacklog(); return false;
+        default:
+            // ENFILE, ENOBUFS, ENOMEM: the connection still waits, and would be reported at once again.
+            log::warn("Could not accept new connection (" + std::string(std::strerror(error)) + ")");
+            watch_->setReading(false);
+            retry_ = reactor_.callLater(kAcceptPause, [this] { watch_->setReading(true); });
+            return false;
+    }
+}
+
+/// We are out of descriptors: whoever waits would wait for ever. Gives up the reserve to accept and close them.
+void Port::shedBacklog() {
+    log::warn("Could not accept new connection (EMFILE): closing those that wait");
+    reserve_.close();
+    for (int i = 0; i < backlog_ + 1; ++i) {
+        const Socket refused(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!refused) break;
+    }
+    reserve_ = reserve();
+}
+
+void Port::serve(Socket socket, const Address& peer) {
+    std::shared_ptr<Protocol> protocol;
+    try {
+        protocol = factory_->build(peer);
+    } catch (...) {
+        log::err(Failure::current(), "in buildProtocol of " + typeName(typeid(*factory_)));
+    }
+    if (!protocol) return;
+    const auto connection = std::make_shared<Connection>(reactor_, std::move(socket), Connection::Side::server, peer);
+    if (hostIsExact_) connection->setHost(host_);
+    connection->open(std::move(protocol), nullptr);
+}
+
+}  // namespace torsion::tcp
