@@ -31,7 +31,7 @@ public:
     virtual void abortConnection() = 0;
 
     /// Ends the connection because of @p reason, which will be connectionLost's: what is queued is still sent, within the
-    /// close timeout. For layers that find something wrong; applications mostly want one of the two above.
+    /// close timeout; abortConnection behind it drops that, and keeps the reason. For layers that find something wrong; applications mostly want one of the two above.
     virtual void failConnection(const Failure& reason) = 0;
 
     virtual Address getPeer() const = 0;

@@ -100,7 +100,7 @@ void FakeTransport::abortConnection() {
     disconnecting_ = true;
     output_.clear();
     endWire(WireEnd::reset);
-    lose(failureOf<ConnectionAborted>());
+    lose(failure_ ? *failure_ : failureOf<ConnectionAborted>());
 }
 
 void FakeTransport::failConnection(const Failure& reason) {

@@ -95,7 +95,7 @@ void Context::setVersions(const Parameters& parameters) {
 
 void Context::setBounds() {
     for (const TLSVersion bound : {minimum_, maximum_}) {
-        if (!isBuiltIn(bound)) throw ValueError(std::string("This OpenSSL was built without ") + name(bound));
+        if (!isBuiltIn(bound)) throw ValueError(std::string("This OpenSSL was built without ") + versionName(bound));
     }
     const bool set = callOpenSSL([&] {
         return SSL_CTX_set_min_proto_version(native_.get(), nativeVersion(minimum_)) == 1 &&
@@ -103,7 +103,7 @@ void Context::setBounds() {
     });
     if (!set || SSL_CTX_get_min_proto_version(native_.get()) != nativeVersion(minimum_) ||
         SSL_CTX_get_max_proto_version(native_.get()) != nativeVersion(maximum_)) {
-        throw ValueError(std::string("This OpenSSL does not speak ") + name(minimum_) + " to " + name(maximum_));
+        throw ValueError(std::string("This OpenSSL does not speak ") + versionName(minimum_) + " to " + versionName(maximum_));
     }
 }
 

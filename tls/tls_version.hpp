@@ -7,7 +7,7 @@ namespace torsion::ssl {
 enum class TLSVersion { SSLv3, TLSv1_0, TLSv1_1, TLSv1_2, TLSv1_3 };
 
 /// "TLSv1.2": the name as OpenSSL prints it.
-constexpr const char* name(TLSVersion version) noexcept {
+constexpr const char* versionName(TLSVersion version) noexcept {
     switch (version) {
         case TLSVersion::SSLv3: return "SSLv3";
         case TLSVersion::TLSv1_0: return "TLSv1";

@@ -11,8 +11,8 @@
 #include <torsion/tls/certificate_options.hpp>
 #include <torsion/tls/client_options.hpp>
 
-#include "credentials.hpp"
-#include "handshake.hpp"
+#include <torsion/tests/tls/credentials.hpp>
+#include <torsion/tests/tls/handshake.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
@@ -185,7 +185,7 @@ TEST_CASE("lowerMaximumSecurityTo includes the version that it names (D1)") {
         const Handshake exact =
             shakeBounds(version, version, Parameters().insecurelyLowerMinimumTo(TLSVersion::TLSv1_0));
         CHECK_MESSAGE(exact.ok(), exact.clientText() << exact.serverText());
-        CHECK(exact.client->version() == name(version));
+        CHECK(exact.client->version() == versionName(version));
     }
 }
 

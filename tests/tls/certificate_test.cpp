@@ -14,7 +14,7 @@
 #include <torsion/tls/protocol_negotiation.hpp>
 #include <torsion/tls/tls_version.hpp>
 
-#include "credentials.hpp"
+#include <torsion/tests/tls/credentials.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
@@ -228,7 +228,7 @@ TEST_CASE("PrivateCertificate.inspect does not show the secret") {
 TEST_CASE("TLS versions compare") {
     CHECK(TLSVersion::SSLv3 < TLSVersion::TLSv1_0);
     CHECK(TLSVersion::TLSv1_2 < TLSVersion::TLSv1_3);
-    CHECK(std::string(name(TLSVersion::TLSv1_0)) == "TLSv1");
+    CHECK(std::string(versionName(TLSVersion::TLSv1_0)) == "TLSv1");
 }
 
 TEST_CASE("protocolNegotiationMechanisms reports ALPN only (D21)") {

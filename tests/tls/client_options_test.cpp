@@ -9,8 +9,8 @@
 #include <torsion/core/log.hpp>
 #include <torsion/tls/client_options.hpp>
 
-#include "credentials.hpp"
-#include "handshake.hpp"
+#include <torsion/tests/tls/credentials.hpp>
+#include <torsion/tests/tls/handshake.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;

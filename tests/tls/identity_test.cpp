@@ -7,8 +7,8 @@
 #include <torsion/core/error.hpp>
 #include <torsion/tls/identity.hpp>
 
-#include "credentials.hpp"
-#include "handshake.hpp"
+#include <torsion/tests/tls/credentials.hpp>
+#include <torsion/tests/tls/handshake.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
