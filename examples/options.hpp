@@ -60,7 +60,7 @@ public:
 
     const std::string& host() const noexcept { return host_; }
     int port() const noexcept { return port_; }
-    const std::vector<std::string>& protocolList() const noexcept { return protocols_; }
+    std::vector<std::string> protocolList() const;
 
     /// The name that the server of layer @p layer, counted from 0, must prove. Deeper layers than named use the last name.
     const std::string& hostname(std::size_t layer = 0) const;
@@ -93,7 +93,7 @@ private:
     std::vector<std::string> authorities_;
     std::vector<std::string> certificates_;
     std::string clientAuthority_;
-    std::vector<std::string> protocols_{"h2", "http/1.1"};
+    std::string protocols_ = "h2,http/1.1";
     bool onPlatform_ = false;
 };
 

@@ -10,11 +10,13 @@ namespace torsion::detail {
 
 /// What a line receiver has got and not yet interpreted. Private to the receivers of this folder.
 ///
-/// Three parts, in the order in which they came: *held*, a copy of what earlier deliveries left; *lent*, the delivery that
-/// is being interpreted, which stays the transport's; *behind*, what is added while a callback runs. A line that lies in one
-/// delivery is never copied. Held octets are searched once, so dribbled input takes linear time (LR-10, D10).
+/// Three parts, in the order in which they came: *held*, a copy of what earlier deliveries left; *lent*, the delivery
+/// that is being interpreted, which stays the transport's; *behind*, what is added while a callback runs. A line that
+/// lies in one delivery is never copied. Held octets are searched once, so dribbled input takes linear time (LR-10,
+/// D10).
 ///
-/// A view from takeLine or takeAll stays valid until the next call of findLine, takeAll or settle, whatever else is called.
+/// A view from takeLine or takeAll stays valid until the next call of findLine, takeAll or settle, whatever else is
+/// called.
 class LineBuffer {
 public:
     static constexpr std::size_t npos = Bytes::npos;
@@ -34,7 +36,8 @@ public:
     /// The length of the first line, or npos if no @p delimiter came yet. An empty delimiter never comes.
     std::size_t findLine(BytesView delimiter);
 
-    /// What a line must be long at least if findLine has found no @p delimiter: only a delimiter's begin may stand at its end.
+    /// What a line must be long at least if findLine has found no @p delimiter: only a delimiter's begin may stand at
+    /// its end.
     std::size_t leastLength(BytesView delimiter) const noexcept {
         const std::size_t partial = delimiter.empty() ? 0 : delimiter.size() - 1;
         return size() - std::min(size(), partial);

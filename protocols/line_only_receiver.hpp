@@ -21,8 +21,9 @@ public:
     /// A line came. After loseConnection no more come. @param line without its delimiter; dies when this returns
     virtual void lineReceived(BytesView line) = 0;
 
-    /// The peer sent a line that is too long, or MAX_LENGTH and the length of a delimiter without one. Closes the connection
-    /// unless overridden. What was received behind it is dropped. @param line the line without its delimiter, or what came of it
+    /// The peer sent a line that is too long, or MAX_LENGTH and the length of a delimiter without one. Closes the
+    /// connection unless overridden. What was received behind it is dropped. @param line the line without its
+    /// delimiter, or what came of it
     virtual void lineLengthExceeded(BytesView line);
 
     /// Sends @p line and the delimiter, in one write. A delimiter inside @p line is not looked for.

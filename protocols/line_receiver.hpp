@@ -11,12 +11,12 @@ namespace torsion {
 
 /// Lines, and raw octets between them (twisted.protocols.basic.LineReceiver). Derive, and override lineReceived.
 ///
-/// In line mode, with which it starts, each line becomes one lineReceived, however the octets are cut on their way (LR-1).
-/// In raw mode they go to rawDataReceived as they come. The time taken is linear in the octets (D10).
+/// In line mode, with which it starts, each line becomes one lineReceived, however the octets are cut on their way
+/// (LR-1). In raw mode they go to rawDataReceived as they come. The time taken is linear in the octets (D10).
 ///
 /// The callbacks may call everything here and on the transport. After loseConnection, abortConnection or startTLS in a
-/// callback, what came behind the line at hand is not interpreted any more. As a producer it can be registered with another
-/// transport, by asProducer().
+/// callback, what came behind the line at hand is not interpreted any more. As a producer it can be registered with
+/// another transport, by asProducer().
 class LineReceiver : public Protocol, public Producer {
 public:
     /// What ends a line. May be changed at any time; holds from the next line on. Never comes if it is empty.
@@ -33,19 +33,20 @@ public:
     /// @throws RuntimeError unless overridden
     virtual void rawDataReceived(BytesView data);
 
-    /// The peer sent a line that is too long, or MAX_LENGTH and the length of a delimiter without one (LR-2). Closes the
-    /// connection unless overridden. @param line all that was received from the begin of that line on, which is gone from
-    /// the buffer (LR-3)
+    /// The peer sent a line that is too long, or MAX_LENGTH and the length of a delimiter without one (LR-2). Closes
+    /// the connection unless overridden. @param line all that was received from the begin of that line on, which is
+    /// gone from the buffer (LR-3)
     virtual void lineLengthExceeded(BytesView line);
 
     /// Sends @p line and the delimiter, in one write. A delimiter inside @p line is not looked for.
     void sendLine(BytesView line) { detail::writeLine(transport(), line, delimiter); }
 
-    /// From now on octets go to rawDataReceived: the rest of what is buffered in one call, after the present one (LR-4).
+    /// From now on octets go to rawDataReceived: the rest of what is buffered in one call, after the present one
+    /// (LR-4).
     void setRawMode() noexcept { lineMode_ = false; }
 
-    /// From now on octets are lines. @param extra from rawDataReceived, the octets that are not raw any more: interpreted
-    /// before all that comes later. The end of that call's data is not copied.
+    /// From now on octets are lines. @param extra from rawDataReceived, the octets that are not raw any more:
+    /// interpreted before all that comes later. The end of that call's data is not copied.
     void setLineMode(BytesView extra = {});
 
     bool lineMode() const noexcept { return lineMode_; }

@@ -152,7 +152,7 @@ DelayedCall LibeventReactor::callLater(Duration delay, Function<void()> function
     assertThread();
     if (delay < Duration::zero()) throw ValueError("callLater needs a delay of zero or more");
     if (!function) throw ValueError("callLater needs a function to call");
-    return timers_.add(seconds() + delay, std::move(function));
+    return timers_.add(saturatedSum(seconds(), delay), std::move(function));
 }
 
 std::vector<DelayedCall> LibeventReactor::getDelayedCalls() const {

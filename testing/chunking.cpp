@@ -26,13 +26,16 @@ std::vector<BytesView> cut(BytesView input, const Cuts& cuts) {
 
 std::string join(const std::vector<std::string>& events) {
     std::string text;
-    for (const std::string& event : events) text += "\n    " + (event.size() > 200 ? event.substr(0, 200) + "..." : event);
+    for (const std::string& event : events) {
+        text += "\n    " + (event.size() > 200 ? event.substr(0, 200) + "..." : event);
+    }
     return text;
 }
 
 class Law {
 public:
-    Law(BytesView input, const ChunkingSubject& subject) : input_(input), subject_(subject), expected_(subject({input})) {}
+    Law(BytesView input, const ChunkingSubject& subject)
+        : input_(input), subject_(subject), expected_(subject({input})) {}
 
     void check(const Cuts& cuts, const std::string& how) const {
         const std::vector<std::string> events = subject_(cut(input_, cuts));
@@ -45,7 +48,8 @@ public:
             }
             places += ' ' + std::to_string(place);
         }
-        throw ChunkingViolation(fmt::format("{}, at{}\n  in one piece:{}\n  cut:{}", how, places, join(expected_), join(events)));
+        throw ChunkingViolation(
+            fmt::format("{}, at{}\n  in one piece:{}\n  cut:{}", how, places, join(expected_), join(events)));
     }
 
 private:

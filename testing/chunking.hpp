@@ -52,8 +52,8 @@ void checkChunkingLaw(BytesView input, const ChunkingSubject& subject, const Chu
 /// Makes a protocol that records what its callbacks get.
 using RecordingProtocol = std::function<std::shared_ptr<Protocol>(std::shared_ptr<EventRecorder> recorder)>;
 
-/// The same for a protocol over a StringTransport. Compared are what it records, what it writes, whether it closes, and how.
-/// It gets nothing more after it has closed, or while it has paused the transport.
+/// The same for a protocol over a StringTransport. Compared are what it records, what it writes, whether it closes,
+/// and how. It gets nothing more after it has closed, or while it has paused the transport.
 void checkProtocolChunkingLaw(BytesView input, const RecordingProtocol& make, const ChunkingOptions& options = {});
 
 }  // namespace torsion::testing

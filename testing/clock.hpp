@@ -10,8 +10,8 @@
 
 namespace torsion::task {
 
-/// A clock that stands still until a test moves it (twisted.internet.task.Clock), with the Turn that goes with it: what a
-/// reactor is to the code under test, without the I/O. Belongs to one thread; must outlive what uses it.
+/// A clock that stands still until a test moves it (twisted.internet.task.Clock), with the Turn that goes with it:
+/// what a reactor is to the code under test, without the I/O. Belongs to one thread; must outlive what uses it.
 class Clock : public ReactorTime {
 public:
     Clock();
@@ -26,9 +26,9 @@ public:
 
     std::vector<DelayedCall> getDelayedCalls() const override { return timers_.pending(); }
 
-    /// Moves the time on by @p amount, then passes turns until nothing is due or posted any more. So calls that are added
-    /// meanwhile and are due run, too. An exception from one is logged, as in a reactor. Called from inside a turn, it only
-    /// moves the time and runs what is due.
+    /// Moves the time on by @p amount, then passes turns until nothing is due or posted any more. So calls that are
+    /// added meanwhile and are due run, too. An exception from one is logged, as in a reactor. Called from inside a
+    /// turn, it only moves the time and runs what is due.
     /// @throws ValueError if @p amount is negative; RuntimeError if there is no end after kMaxTurns
     void advance(Duration amount);
 

@@ -15,8 +15,8 @@
 
 namespace torsion::testing {
 
-/// One end of an in-memory connection (FakeTransport of twisted.test.iosim), which behaves as TCP does: output waits in a
-/// queue, a bounded wire leads to the peer, and an end is a FIN or an RST. Made by IOPump, and moved by it.
+/// One end of an in-memory connection (FakeTransport of twisted.test.iosim), which behaves as TCP does: output waits
+/// in a queue, a bounded wire leads to the peer, and an end is a FIN or an RST. Made by IOPump, and moved by it.
 class FakeTransport final : public Transport, public TCPTransport {
 public:
     /// Above this many octets waiting a push producer is paused, at this many it is resumed (PC-3, D23).

@@ -26,7 +26,8 @@ IOPump::~IOPump() {
     client_->other_ = nullptr;   // protocols may keep their transports
     server_->other_ = nullptr;
     if (!clock_->inTurn()) clock_->turn().end();
-    // The clock may be shared. Alone, it must let go of what is posted: that may hold the transports, which hold the clock.
+    // The clock may be shared. Alone, it must let go of what is posted: that may hold the transports, which hold the
+    // clock.
     if (clock_.use_count() <= 3) clock_->clear();
 }
 
@@ -46,7 +47,7 @@ bool IOPump::flush(std::size_t maxTurns) {
     for (std::size_t turns = 0; turns <= maxTurns; ++turns) {
         if (!pump()) return turns != 0;
     }
-    throw RuntimeError("IOPump::flush: there is still something happening after " + std::to_string(maxTurns) + " turns");
+    throw RuntimeError("IOPump::flush: something still happens after " + std::to_string(maxTurns) + " turns");
 }
 
 void IOPump::advance(Duration amount) {

@@ -13,8 +13,8 @@
 
 namespace torsion::testing {
 
-/// A connection in memory between two protocols (twisted.test.iosim.IOPump). Nothing moves but by pump() and flush(), and
-/// time stands still but for advance(). Both ends share one Clock and its Turn.
+/// A connection in memory between two protocols (twisted.test.iosim.IOPump). Nothing moves but by pump() and flush(),
+/// and time stands still but for advance(). Both ends share one Clock and its Turn.
 ///
 /// @code
 ///     IOPump pump(client, server);
@@ -35,7 +35,8 @@ public:
     IOPump& operator=(const IOPump&) = delete;
     ~IOPump();
 
-    /// Passes one turn: each end sends what it has, then gets one segment of what has arrived, or the end of the connection.
+    /// Passes one turn: each end sends what it has, then gets one segment of what has arrived, or the end of the
+    /// connection.
     /// @return whether anything happened
     bool pump();
 

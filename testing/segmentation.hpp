@@ -7,7 +7,8 @@
 /// How an in-memory connection cuts what it delivers.
 namespace torsion::testing {
 
-/// Told how many octets are there (at least one), says how many come now. Zero, or more than there are: see coalesced().
+/// Told how many octets are there (at least one), says how many come now. Zero, or more than there are: see
+/// coalesced().
 using Segmentation = std::function<std::size_t(std::size_t available)>;
 
 namespace segmentation {

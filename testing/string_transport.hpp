@@ -52,8 +52,8 @@ public:
     void setHost(Address address) { host_ = std::move(address); }
     void setPeer(Address address) { peer_ = std::move(address); }
 
-    /// Whether pauseProducing and resumeProducing after loseConnection are let pass. By default they throw RuntimeError:
-    /// who calls them then waits for something that never comes.
+    /// Whether pauseProducing and resumeProducing after loseConnection are let pass. By default they throw
+    /// RuntimeError: who calls them then waits for something that never comes.
     void setLenient(bool lenient) noexcept { lenient_ = lenient; }
 
     task::Clock& clock() noexcept { return *clock_; }

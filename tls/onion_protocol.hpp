@@ -45,6 +45,8 @@ public:
 
     // As a protocol.
     void makeConnection(std::shared_ptr<Transport> transport) override;
+    /// Connects the application, under whatever layers there are by now.
+    void connectionMade() override { tail_->makeConnection(asTransport()); }
     void dataReceived(BytesView data) override;
     void connectionLost(const Failure& reason) override;
     Protocol* wrapped() const noexcept override;

@@ -100,9 +100,11 @@ TEST_CASE("addresses go to the kernel's form and back") {
     sockaddr_storage storage{};
     CHECK(HostnameAddress("example.com", 1).toSockaddr(&storage) == 0);
     CHECK(Address().toSockaddr(&storage) == 0);
-    CHECK_THROWS_AS(UNIXAddress(std::string(sizeof(sockaddr_un::sun_path), 'x')).toSockaddr(&storage), InvalidAddressError);
+    const UNIXAddress tooLong(std::string(sizeof(sockaddr_un::sun_path), 'x'));
+    CHECK_THROWS_AS(tooLong.toSockaddr(&storage), InvalidAddressError);
     storage.ss_family = AF_UNSPEC;
-    CHECK(Address::fromSockaddr(reinterpret_cast<const sockaddr*>(&storage), sizeof storage).kind() == Address::Kind::none);
+    const auto* const unspecified = reinterpret_cast<const sockaddr*>(&storage);
+    CHECK(Address::fromSockaddr(unspecified, sizeof storage).kind() == Address::Kind::none);
 }
 
 TEST_CASE("an IPv6 scope is an interface's name or number, and survives the kernel's form with the flow information") {

@@ -56,8 +56,8 @@ TEST_CASE("startLogging writes stamped lines, the first of them \"Log opened.\""
     log::stopLogging();
     log::msg("unheard");
     const std::string text = captured.text();
-    CHECK(withoutStamps(text) == Strings{"[-] Log opened.", "[-] hello", "[Port] careful", "[-] two", "\tlines", "[-] while testing",
-                                         "\ttorsion::ValueError: bad value"});
+    CHECK(withoutStamps(text) == Strings{"[-] Log opened.", "[-] hello", "[Port] careful", "[-] two", "\tlines",
+                                         "[-] while testing", "\ttorsion::ValueError: bad value"});
     // YYYY-MM-DD HH:MM:SS+ZZZZ
     CHECK(text[4] == '-');
     CHECK(text[10] == ' ');
@@ -69,8 +69,8 @@ TEST_CASE("startLogging writes stamped lines, the first of them \"Log opened.\""
 TEST_CASE("observers get every event at once, in the thread that logs (LG-1)") {
     Strings seen;
     const int observer = log::addObserver([&](const log::Event& event) {
-        seen.push_back(std::to_string(static_cast<int>(event.level)) + ' ' + std::string(event.system) + ' ' + std::string(event.text) +
-                       (event.failure != nullptr ? ' ' + event.failure->getErrorMessage() : ""));
+        seen.push_back(std::to_string(static_cast<int>(event.level)) + ' ' + std::string(event.system) + ' ' +
+                       std::string(event.text) + (event.failure != nullptr ? ' ' + event.failure->getErrorMessage() : ""));
     });
     log::msg("a");
     CHECK(seen == Strings{"1 - a"});

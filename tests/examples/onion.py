@@ -4,7 +4,7 @@ from harness.cases import add_case, case
 from harness.layers import Layered, client_context
 from harness.programs import expect
 
-from .steps import (expect_bad, expect_ok, onion_client_flags, onion_server_flags, start_client, states,
+from .steps import (expect_bad, expect_ok, expect_states, onion_client_flags, onion_server_flags, start_client,
                     up_and_down)
 
 
@@ -25,7 +25,7 @@ def climbs(kit, depth, cycles):
         ours = [line for line in said if line.endswith(f" {cycle}") and (cycle == 0 or line != f"up 0 {cycle}")]
         expect(ours == wanted, f"cycle {cycle}: the server received {ours}, not {wanted}")
     for who in (client, server):
-        expect(states(who) == up_and_down(depth, cycles), f"{who.name} went through the depths {states(who)}")
+        expect_states(who, up_and_down(depth, cycles))
     for line in client.matching("state: [1-9]"):
         _, layer, version, cipher, name = line.split()
         expect(version == "TLSv1.3" and cipher.startswith("TLS_"), f"client: {line}")

@@ -8,7 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from harness.cases import main  # noqa: E402
-from examples import bad_input, defaults, hostile, hostile_tls, onion, pairs, privacy, tls  # noqa: E402,F401
+from examples import bad_input, defaults, hostile, hostile_tls, onion, pairs, privacy, tls, volume  # noqa: E402,F401
 
 if __name__ == "__main__":
     sys.exit(main(__doc__))

@@ -5,7 +5,7 @@ import re
 import resource
 import signal
 
-from harness.programs import BACKTRACE, expect
+from harness.programs import BACKTRACE, Failed, expect
 from harness.sockets import wait_until
 
 ECHO_LINES = ["Hello, world!", "What a fine day it is.", "Bye-bye!"]
@@ -49,6 +49,14 @@ def onion_client_flags(certs, depth, cycles):
 def states(program):
     """The depths that a program says it went through."""
     return [int(line.split()[1]) for line in program.matching("state: ")]
+
+
+def expect_states(program, way):
+    """stderr may arrive later than what was said after it on stdout."""
+    try:
+        wait_until(lambda: states(program) == way, "", 5)
+    except Failed:
+        raise Failed(f"{program.name} went through the depths {states(program)}, not {way}") from None
 
 
 def up_and_down(depth, cycles):

@@ -1,9 +1,8 @@
 """Nested TLS against the same on Python Twisted, built on the answer's data structure."""
 
 from harness.cases import add_case
-from harness.programs import expect
 
-from examples.steps import (expect_ok, onion_client_flags, onion_server_flags, start_client, states,
+from examples.steps import (expect_ok, expect_states, onion_client_flags, onion_server_flags, start_client,
                             up_and_down)
 
 from . import needs
@@ -14,8 +13,7 @@ CYCLES = 2
 
 def _expect_way(programs, depth):
     for program in programs:
-        way = states(program)
-        expect(way == up_and_down(depth, CYCLES), f"{program.name} went through the depths {way}")
+        expect_states(program, up_and_down(depth, CYCLES))
 
 
 def our_client(kit, depth, pinned):

@@ -6,7 +6,7 @@ from harness.cases import add_case
 from harness.programs import expect
 from harness.sockets import StartTLSFront
 
-from examples.steps import TRUST, expect_ok, onion_server_flags, start_client
+from examples.steps import TRUST, expect_ok, expect_states, onion_server_flags, start_client
 
 from . import tools
 
@@ -49,7 +49,7 @@ def our_client(kit, make_server, version):
     expect(front.plain_lines == [b"plain text", b"STARTTLS"], f"the client's plain lines are {front.plain_lines}")
 
 
-def onion_layer(kit, make_client, version):
+def onion_layer(kit, make_client, version, way):
     """A tool as the client of layer 1: echo, then POP, BYE and the server's close_notify, which ends the tool."""
     flags = onion_server_flags(kit.certs)
     server = kit.serve("onion_server", "--cert", kit.certs.server, *flags[2:])
@@ -60,8 +60,7 @@ def onion_layer(kit, make_client, version):
     client.wait_line("BYE")
     client.wait(15)
     server.wait_line("lost: ")
-    way = [line.split()[1] for line in server.matching("state: ")]
-    expect(way == ["0", "1", "0"], f"the server went through the depths {way}")
+    expect_states(server, way)
     server.ends_well()
 
 
@@ -72,5 +71,6 @@ for version in VERSIONS:
     add_case("tools", f"starttls_client/openssl/{version}", our_client, tools.openssl_server, version)
     add_case("tools", f"starttls_client/gnutls/{version}", our_client, tools.gnutls_server, version)
     add_case("tools", f"starttls_client/socat/{version}", our_client, tools.socat_server, version)
-    add_case("tools", f"onion_server/openssl/{version}", onion_layer, tools.openssl_client, version)
-    add_case("tools", f"onion_server/gnutls/{version}", onion_layer, tools.gnutls_client, version)
+    add_case("tools", f"onion_server/openssl/{version}", onion_layer, tools.openssl_client, version, [0, 1, 0])
+    # gnutls-cli answers a close_notify with the end of the connection, which is no pop.
+    add_case("tools", f"onion_server/gnutls/{version}", onion_layer, tools.gnutls_client, version, [0, 1])

@@ -176,7 +176,8 @@ TEST_CASE("setLineMode puts its extra octets before what comes later (LR-4)") {
     f.receive("raw\r\n12.one\r\ntw");
     f.receive("o\r\nraw\r\n34");
     f.receive(".three\r\n");
-    CHECK(f.events() == Strings{"l:raw", "r:12.one\r\ntw", "l:one", "l:two", "l:raw", "r:34", "r:.three\r\n", "l:three"});
+    CHECK(f.events() == Strings{"l:raw", "r:12.one\r\ntw", "l:one", "l:two", "l:raw", "r:34",
+                                "r:.three\r\n", "l:three"});
 
     SUBCASE("extra that is not the end of the data at hand") {
         f.protocol->setRawMode();

@@ -30,7 +30,8 @@ TEST_CASE("a short input is cut in every way there is") {
         seen.insert(joined(pieces));
         return Strings{"same"};
     });
-    CHECK(seen == std::multiset<std::string>{"abcd|", "a|bcd|", "ab|cd|", "abc|d|", "a|b|cd|", "a|bc|d|", "ab|c|d|", "a|b|c|d|"});
+    CHECK(seen == std::multiset<std::string>{"abcd|", "a|bcd|", "ab|cd|", "abc|d|", "a|b|cd|", "a|bc|d|", "ab|c|d|",
+                                             "a|b|c|d|"});
 }
 
 TEST_CASE("a long input is cut octet by octet, in two at each place, and at random from a seed") {
@@ -58,7 +59,9 @@ TEST_CASE("a long input is cut octet by octet, in two at each place, and at rand
 }
 
 TEST_CASE("a violation tells the cut, the seed, and both outcomes") {
-    const auto countsPieces = [](const std::vector<BytesView>& pieces) { return Strings{std::to_string(pieces.size())}; };
+    const auto countsPieces = [](const std::vector<BytesView>& pieces) {
+        return Strings{std::to_string(pieces.size())};
+    };
     CHECK_THROWS_AS(checkChunkingLaw("ab", countsPieces), ChunkingViolation);
     std::string text;
     try {

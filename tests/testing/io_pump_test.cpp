@@ -83,7 +83,9 @@ struct Source : Producer {
 /// Counts errors that are logged, and keeps them off stderr.
 struct LoggedErrors {
     int count = 0;
-    int observer = log::addObserver([this](const log::Event& event) { count += event.level >= log::Level::error ? 1 : 0; });
+    int observer = log::addObserver([this](const log::Event& event) {
+        if (event.level >= log::Level::error) ++count;
+    });
     ~LoggedErrors() { log::removeObserver(observer); }
 };
 
@@ -442,7 +444,8 @@ TEST_CASE("a trace tells what happens, and a tap sees the wire") {
     p.client->transport().write("hi\r\n\x01");
     p.client->transport().loseConnection();
     p.pump.flush();
-    CHECK(lines == Strings{"client sends 5: hi\\r\\n\\x01", "client closes", "client lost: Connection was closed cleanly.",
+    CHECK(lines == Strings{"client sends 5: hi\\r\\n\\x01", "client closes",
+                           "client lost: Connection was closed cleanly.",
                            "server lost: Connection was closed cleanly."});
     CHECK(wire == "hi\r\n\x01");
 }

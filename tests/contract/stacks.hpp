@@ -1,0 +1,209 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torsion/core/factory.hpp>
+#include <torsion/core/log.hpp>
+#include <torsion/reactor/libevent_reactor.hpp>
+#include <torsion/tests/tls/credentials.hpp>
+#include <torsion/tls/onion.hpp>
+#include <torsion/tls/onion_protocol.hpp>
+#include <torsion/tls/tls_memory_bio_factory.hpp>
+
+namespace torsion::test {
+
+using namespace std::chrono_literals;
+
+/// A way to put a protocol on a socket: by itself, or on layers.
+struct Stack {
+    const char* name;
+    bool isTLS;
+    std::function<std::shared_ptr<Factory>(ssl::Role, std::shared_ptr<Factory>)> wrap;
+};
+
+inline const ssl::ContextFactory& recipe(ssl::Role role) {
+    static const ssl::CertificateOptions server(ssl::test::exampleCertificate());
+    static const ssl::ClientTLSOptions client = ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
+    if (role == ssl::Role::server) return server;
+    return client;
+}
+
+/// An onion that has two layers from the start.
+class ReadyOnion : public OnionProtocol {
+public:
+    ReadyOnion(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> protocol, ssl::Role role)
+        : OnionProtocol(std::move(factory), std::move(protocol)), role_(role) {}
+    void connectionMade() override {
+        for (int i = 0; i < 2; ++i) OnionProtocol::startTLS(recipe(role_), role_).addErrback([] {});
+        OnionProtocol::connectionMade();
+    }
+
+private:
+    ssl::Role role_;
+};
+
+class ReadyOnionFactory : public WrappingFactory {
+public:
+    ReadyOnionFactory(std::shared_ptr<Factory> wrapped, ssl::Role role) : WrappingFactory(std::move(wrapped)), role_(role) {}
+    std::shared_ptr<ProtocolWrapper> wrap(std::shared_ptr<Protocol> protocol) override {
+        return std::make_shared<ReadyOnion>(self(), std::move(protocol), role_);
+    }
+
+private:
+    ssl::Role role_;
+};
+
+inline std::shared_ptr<Factory> overTLS(ssl::Role role, std::shared_ptr<Factory> factory) {
+    return std::make_shared<TLSMemoryBIOFactory>(recipe(role), role, std::move(factory));
+}
+
+inline const std::vector<Stack>& stacks() {
+    static const std::vector<Stack> all{
+        {"TCP", false, [](ssl::Role, std::shared_ptr<Factory> factory) { return factory; }},
+        {"TLS", true, overTLS},
+        {"TLS in TLS", true,
+         [](ssl::Role role, std::shared_ptr<Factory> factory) { return overTLS(role, overTLS(role, std::move(factory))); }},
+        {"onion with two layers", true,
+         [](ssl::Role role, std::shared_ptr<Factory> factory) -> std::shared_ptr<Factory> {
+             return std::make_shared<ReadyOnionFactory>(std::move(factory), role);
+         }},
+    };
+    return all;
+}
+
+/// A protocol that does what the test says, and remembers what happened.
+class Actor : public Protocol {
+public:
+    void connectionMade() override {
+        ++made;
+        if (onMade) onMade();
+    }
+    void dataReceived(BytesView data) override {
+        CHECK(!data.empty());
+        CHECK(made == 1);
+        CHECK(lost == 0);
+        received.append(data);
+        if (onData) onData(data);
+    }
+    void connectionLost(const Failure& why) override {
+        ++lost;
+        reason = std::make_unique<Failure>(why);
+        if (onLost) onLost();
+    }
+
+    /// "ConnectionDone": the reason's type without its namespace.
+    std::string why() const {
+        if (!reason) return "not lost";
+        const std::string name = reason->typeName();
+        return name.substr(name.rfind(':') == std::string::npos ? 0 : name.rfind(':') + 1);
+    }
+
+    int made = 0, lost = 0;
+    Bytes received;
+    std::unique_ptr<Failure> reason;
+    std::function<void()> onMade, onLost;
+    std::function<void(BytesView)> onData;
+};
+
+/// Hands out one protocol, once.
+class OneShotFactory : public ClientFactory {
+public:
+    explicit OneShotFactory(std::shared_ptr<Protocol> protocol) : protocol_(std::move(protocol)) { noisy = false; }
+    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::exchange(protocol_, nullptr); }
+    void clientConnectionFailed(Connector&, const Failure& why) override { failed = std::make_unique<Failure>(why); }
+    void clientConnectionLost(Connector&, const Failure&) override { ++clientLost; }
+    std::unique_ptr<Failure> failed;
+    int clientLost = 0;
+
+private:
+    std::shared_ptr<Protocol> protocol_;
+};
+
+/// Runs @p reactor until @p done. It leaves without a shutdown, so that connections stay.
+inline void until(LibeventReactor& reactor, const std::function<bool()>& done, const char* what = "") {
+    bool timedOut = false;
+    DelayedCall limit = reactor.callLater(30s, [&] {
+        timedOut = true;
+        reactor.crash();
+    });
+    std::function<void()> look = [&] {
+        if (done()) {
+            reactor.crash();
+        } else {
+            reactor.callLater(100us, [&look] { look(); });
+        }
+    };
+    reactor.callWhenRunning([&look] { look(); });
+    reactor.run(false);
+    for (DelayedCall& call : reactor.getDelayedCalls()) {
+        if (timedOut && call.active() && call.getTime() <= reactor.seconds() + 1ms) call.cancel();
+    }
+    if (limit.active()) limit.cancel();
+    REQUIRE_MESSAGE(!timedOut, "waited too long ", what);
+}
+
+/// Two actors connected over a real socket, on one reactor.
+class Link {
+public:
+    explicit Link(const Stack& stack) : stack_(stack) {}
+
+    /// Connects. Set the actors' callbacks before.
+    void connect() {
+        auto serverFactory = std::make_shared<OneShotFactory>(server);
+        port = reactor.listenTCP(0, stack_.wrap(ssl::Role::server, serverFactory), 50, "127.0.0.1");
+        clientFactory = std::make_shared<OneShotFactory>(client);
+        auto wrapped = stack_.wrap(ssl::Role::client, clientFactory);
+        reactor.connectTCP("127.0.0.1", port->getHost().port(), std::dynamic_pointer_cast<ClientFactory>(wrapped));
+        until(reactor, [&] { return client->made == 1 && server->made == 1; }, "for the connection");
+    }
+
+    void untilBothLost() {
+        until(reactor, [&] { return client->lost > 0 && server->lost > 0; }, "for both ends to be lost");
+    }
+
+    /// Lets everything that is under way happen.
+    void settle() {
+        int turns = 0;
+        until(reactor, [&] { return ++turns > 20; });
+    }
+
+    LibeventReactor reactor;
+    std::shared_ptr<Actor> client = std::make_shared<Actor>();
+    std::shared_ptr<Actor> server = std::make_shared<Actor>();
+    std::shared_ptr<OneShotFactory> clientFactory;
+    std::shared_ptr<ListeningPort> port;
+
+private:
+    Stack stack_;
+};
+
+/// A megabyte in which every place is different from its neighbours.
+inline Bytes pattern(std::size_t size) {
+    Bytes bytes(size, '\0');
+    std::uint32_t state = 12345;
+    for (char& octet : bytes) {
+        state = state * 1664525U + 1013904223U;
+        octet = static_cast<char>(state >> 24);
+    }
+    return bytes;
+}
+
+}  // namespace torsion::test
+
+/// A test case that is run over every stack.
+#define TORSION_CONTRACT_NAME2(line) contractBody##line
+#define TORSION_CONTRACT_NAME(line) TORSION_CONTRACT_NAME2(line)
+#define CONTRACT_CASE(title)                                                     \
+    static void TORSION_CONTRACT_NAME(__LINE__)(const torsion::test::Stack&);    \
+    TEST_CASE(title) {                                                           \
+        for (const torsion::test::Stack& stack : torsion::test::stacks()) {      \
+            CAPTURE(stack.name);                                                 \
+            TORSION_CONTRACT_NAME(__LINE__)(stack);                              \
+        }                                                                        \
+    }                                                                            \
+    static void TORSION_CONTRACT_NAME(__LINE__)(const torsion::test::Stack& stack)

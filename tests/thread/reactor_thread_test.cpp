@@ -1,0 +1,110 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <torsion/core/log.hpp>
+#include <torsion/reactor/libevent_reactor.hpp>
+
+using namespace torsion;
+
+TEST_CASE("callFromThread runs on the reactor's thread, each caller's calls in order (TH-1)") {
+    LibeventReactor reactor;
+    constexpr int kThreads = 4, kCalls = 5000;
+    std::vector<int> next(kThreads, 0);
+    int left = kThreads * kCalls;
+    const std::thread::id self = std::this_thread::get_id();
+    std::vector<std::thread> threads;
+    reactor.callWhenRunning([&] {
+        for (int t = 0; t < kThreads; ++t) {
+            threads.emplace_back([&, t] {
+                for (int i = 0; i < kCalls; ++i) {
+                    reactor.callFromThread([&, t, i] {
+                        CHECK(std::this_thread::get_id() == self);
+                        CHECK(next[static_cast<std::size_t>(t)]++ == i);
+                        if (--left == 0) reactor.stop();
+                    });
+                }
+            });
+        }
+    });
+    reactor.run(false);
+    for (std::thread& thread : threads) thread.join();
+    CHECK(left == 0);
+}
+
+TEST_CASE("an exception in a call from a thread is logged and stops nothing (TH-1)") {
+    LibeventReactor reactor;
+    std::string text;
+    const int number = log::addObserver([&](const log::Event& event) { text = std::string(event.text); });
+    std::thread thread([&] {
+        reactor.callFromThread([] { throw ValueError("from a thread"); });
+        reactor.callFromThread([&] { reactor.stop(); });
+    });
+    reactor.run(false);
+    thread.join();
+    log::removeObserver(number);
+    CHECK(text == "while calling from thread");
+}
+
+TEST_CASE("calls posted before run wait for it, and those posted by a call wait for the next pass (TH-2)") {
+    LibeventReactor reactor;
+    std::vector<int> order;
+    reactor.callFromThread([&] {
+        reactor.callFromThread([&] {
+            order.push_back(3);
+            reactor.stop();
+        });
+        order.push_back(1);
+        reactor.turn().later([&] { order.push_back(2); });   // runs in this pass, before the posted one
+    });
+    CHECK(order.empty());
+    reactor.run(false);
+    CHECK(order == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("stop may be called from any thread") {
+    LibeventReactor reactor;
+    std::atomic<bool> running{false};
+    reactor.callWhenRunning([&] { running = true; });
+    std::thread thread([&] {
+        while (!running) std::this_thread::yield();
+        reactor.stop();
+    });
+    reactor.run(false);
+    thread.join();
+    CHECK(!reactor.running());
+}
+
+TEST_CASE("two reactors run on two threads and post to each other") {
+    LibeventReactor here;
+    std::atomic<LibeventReactor*> there{nullptr};
+    int echoes = 0;
+    std::thread thread([&] {
+        LibeventReactor other;
+        there = &other;
+        other.run(false);
+        there = nullptr;
+    });
+    while (there == nullptr) std::this_thread::yield();
+    LibeventReactor& other = *there;
+    struct Player {
+        static void play(LibeventReactor& to, LibeventReactor& back, int& count) {
+            to.callFromThread([&] {
+                back.callFromThread([&] {
+                    if (++count == 1000) {
+                        to.callFromThread([&to] { to.stop(); });
+                        back.stop();
+                    } else {
+                        play(to, back, count);
+                    }
+                });
+            });
+        }
+    };
+    here.callWhenRunning([&] { Player::play(other, here, echoes); });
+    here.run(false);
+    thread.join();
+    CHECK(echoes == 1000);
+}
