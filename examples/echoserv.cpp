@@ -7,7 +7,7 @@ using namespace torsion;
 
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto factory = Factory::forProtocol<examples::Echo>();
-    auto port = reactor.listenTCP(options.port(), factory, examples::kBacklog, options.host());
+    auto port = reactor.listenTCP(options.port(), factory, examples::kBacklog, options.interface());
     examples::listening(reactor, *port);
     co_await task::forever();
 }

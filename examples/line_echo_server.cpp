@@ -16,7 +16,7 @@ class LineEcho : public LineReceiver {
 };
 
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
-    auto endpoint = endpoints::TCP4ServerEndpoint(reactor, options.port(), examples::kBacklog, options.host());
+    auto endpoint = endpoints::TCP4ServerEndpoint(reactor, options.port(), examples::kBacklog, options.interface());
     auto port = co_await endpoint.listen(Factory::forProtocol<LineEcho>());
     examples::listening(reactor, *port);
     co_await task::forever();

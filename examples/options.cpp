@@ -113,7 +113,7 @@ Options& Options::verifyLayers() {
 
 Options& Options::protocols() {
     app_->add_option("--protocols", protocols_, "application protocols, best first, with commas between")
-        ->capture_default_str();
+        ->delimiter(',')->allow_extra_args(false)->default_str("h2,http/1.1");
     return *this;
 }
 
@@ -217,8 +217,6 @@ int Options::run(int argc, char** argv, ClientMain main) {
     });
     return unusable ? 1 : conversation.conclude(interrupted);
 }
-
-std::vector<std::string> Options::protocolList() const { return CLI::detail::split(protocols_, ','); }
 
 const std::string& Options::hostname(std::size_t layer) const { return atOrLast(hostnames_, layer); }
 

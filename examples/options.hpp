@@ -60,7 +60,11 @@ public:
 
     const std::string& host() const noexcept { return host_; }
     int port() const noexcept { return port_; }
-    std::vector<std::string> protocolList() const;
+
+    /// The host as an address to listen on, which no name but localhost can be.
+    std::string interface() const { return host_ == "localhost" ? "127.0.0.1" : host_; }
+
+    const std::vector<std::string>& protocolList() const noexcept { return protocols_; }
 
     /// The name that the server of layer @p layer, counted from 0, must prove. Deeper layers than named use the last name.
     const std::string& hostname(std::size_t layer = 0) const;
@@ -93,7 +97,7 @@ private:
     std::vector<std::string> authorities_;
     std::vector<std::string> certificates_;
     std::string clientAuthority_;
-    std::string protocols_ = "h2,http/1.1";
+    std::vector<std::string> protocols_{"h2", "http/1.1"};
     bool onPlatform_ = false;
 };
 

@@ -10,7 +10,7 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto certificate = options.ownCertificate();
     auto factory = Factory::forProtocol<examples::Echo>();
     auto port = reactor.listenSSL(options.port(), factory, certificate.options(authorities), examples::kBacklog,
-                                  options.host());
+                                  options.interface());
     examples::listening(reactor, *port);
     co_await task::forever();
 }

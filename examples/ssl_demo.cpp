@@ -51,7 +51,11 @@ public:
     void connectionLost(const Failure& reason) override {
         examples::lost(reason);
         examples::print("SSL server closed");
-        served_.callback();
+        if (reason.check<ConnectionClosed>()) {
+            served_.callback();
+        } else {
+            served_.errback(reason);   // TLS itself failed, and nothing was served
+        }
     }
 
 private:
@@ -101,8 +105,7 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto tls = ssl::CertificateOptions(tuned(parameters));
     Deferred<void> served;
     auto factory = std::make_shared<OneConnectionFactory>(served);
-    auto interface = options.host() == "localhost" ? "127.0.0.1" : options.host();
-    auto port = reactor.listenSSL(options.port(), factory, tls, examples::kBacklog, interface);
+    auto port = reactor.listenSSL(options.port(), factory, tls, examples::kBacklog, options.interface());
     examples::listening(reactor, *port);
     co_await std::move(served);
 }
@@ -111,6 +114,7 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
 std::shared_ptr<const ssl::ContextFactory> recipe(const examples::Options& options) {
     const auto extra = tuned(ssl::CertificateOptions::Parameters());
     if (forwardSecrecy && !options.authoritiesGiven()) {
+        log::startLogging(stderr);   // where the library will warn
         return ssl::insecureOptionsForClientTLS(options.hostname(), {}, extra).share();
     }
     return ssl::optionsForClientTLS(options.hostname(), options.trustRoot(), std::nullopt, {}, extra).share();

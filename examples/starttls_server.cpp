@@ -27,7 +27,7 @@ private:
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto certificate = options.ownCertificate();
     auto factory = Factory::forProtocol<TLSServer>(certificate.options());
-    auto endpoint = endpoints::TCP4ServerEndpoint(reactor, options.port(), examples::kBacklog, options.host());
+    auto endpoint = endpoints::TCP4ServerEndpoint(reactor, options.port(), examples::kBacklog, options.interface());
     auto port = co_await endpoint.listen(factory);
     examples::listening(reactor, *port);
     co_await task::forever();

@@ -21,7 +21,7 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto parameters = ssl::CertificateOptions::Parameters(certificate).acceptableProtocols(options.protocolList());
     auto tls = ssl::CertificateOptions(parameters);
     auto factory = Factory::forProtocol<TLSProtocol>();
-    auto port = reactor.listenSSL(options.port(), factory, tls, examples::kBacklog, options.host());
+    auto port = reactor.listenSSL(options.port(), factory, tls, examples::kBacklog, options.interface());
     examples::listening(reactor, *port);
     co_await task::forever();
 }

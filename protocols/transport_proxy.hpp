@@ -11,7 +11,7 @@ namespace torsion {
 /// (proxyForInterface(ITCPTransport)).
 class TransportProxy : public Transport, public TCPTransport {
 public:
-    explicit TransportProxy(std::shared_ptr<Transport> original) noexcept : original_(std::move(original)) {}
+    explicit TransportProxy(std::shared_ptr<Transport> original) : original_(std::move(original)), tcp_(original_->query<TCPTransport>()) {}
 
     /// The transport that calls go to.
     const std::shared_ptr<Transport>& original() const noexcept { return original_; }
@@ -46,10 +46,11 @@ protected:
     void writeView(BytesView data) override { original_->write(data); }
     void writeOwned(Bytes&& data) override { original_->write(std::move(data)); }
 
-    TCPTransport& tcp() const { return original_->as<TCPTransport>(); }
+    TCPTransport& tcp() const { return tcp_ != nullptr ? *tcp_ : original_->as<TCPTransport>(); }
 
 private:
     std::shared_ptr<Transport> original_;
+    TCPTransport* tcp_;   // looked up once: bufferedBytes is asked for often
 };
 
 }  // namespace torsion

@@ -24,11 +24,12 @@ using Answer = std::variant<Addresses, Failure>;
 
 class Waiter;
 
-/// Where the thread that looks up and the reactor's thread meet. The thread may post its answer only while somebody waits.
+/// Where the thread that looks up and the reactor's thread meet. The thread may post its answer only while somebody
+/// waits.
 struct Meeting {
     std::mutex mutex;
-    Reactor* reactor = nullptr;   // null when nobody waits any more
-    Waiter* waiter = nullptr;     // for the reactor's thread alone
+    Reactor* reactor = nullptr;  // null when nobody waits any more
+    Waiter* waiter = nullptr;    // for the reactor's thread alone
 
     bool wanted() {
         const std::lock_guard lock(mutex);
@@ -42,8 +43,8 @@ struct Meeting {
     }
 };
 
-/// The one who waits for a look-up, on the reactor's thread. The timer of the timeout owns it: so it ends, and with it the
-/// thread's leave to post, when the look-up is answered, late or cancelled, and when the reactor dies.
+/// The one who waits for a look-up, on the reactor's thread. The timer of the timeout owns it: so it ends, and with it
+/// the thread's leave to post, when the look-up is answered, late or cancelled, and when the reactor dies.
 class Waiter : public std::enable_shared_from_this<Waiter> {
 public:
     Waiter(std::string host, std::shared_ptr<Meeting> meeting) : host_(std::move(host)), meeting_(std::move(meeting)) {
@@ -55,7 +56,7 @@ public:
 
     Deferred<Addresses> start(ReactorTime& clock, Duration timeout) {
         result_ = Deferred<Addresses>([weak = weak_from_this()](Deferred<Addresses>&) {
-            if (const std::shared_ptr<Waiter> self = weak.lock()) self->end();   // and so fires with CancelledError
+            if (const std::shared_ptr<Waiter> self = weak.lock()) self->end();  // and so fires with CancelledError
         });
         timer_ = clock.callLater(timeout, [self = shared_from_this()] { self->timedOut(); });
         return result_;
@@ -82,7 +83,7 @@ private:
     Deferred<Addresses> end() {
         meeting_->forget();
         Deferred<Addresses> result = std::move(result_);
-        if (timer_.active()) timer_.cancel();   // may be the end of this object
+        if (timer_.active()) timer_.cancel();  // may be the end of this object
         return result;
     }
 

@@ -12,13 +12,13 @@
 
 namespace torsion {
 
-/// Resolves names with the system's getaddrinfo on threads of its own (twisted.internet._resolver.GAIResolver), so that a
-/// reactor's pool full of slow jobs does not hold it up (Twisted shares the pool, TH-7), and a name server that does
+/// Resolves names with the system's getaddrinfo on threads of its own (twisted.internet._resolver.GAIResolver), so that
+/// a reactor's pool full of slow jobs does not hold it up (Twisted shares the pool, TH-7), and a name server that does
 /// not answer does not hold up the end of the program for longer than kShutdownPatience.
 ///
-/// Literals are answered at once, inside the call. All failures are DNSLookupErrors whose text shows the name. A cancelled
-/// look-up fails with defer::CancelledError; its thread's answer is dropped. If the reactor dies first the Deferred never
-/// fires, and what waits for it is destroyed with the reactor's timers.
+/// Literals are answered at once, inside the call. All failures are DNSLookupErrors whose text shows the name. A
+/// cancelled look-up fails with defer::CancelledError; its thread's answer is dropped. If the reactor dies first the
+/// Deferred never fires, and what waits for it is destroyed with the reactor's timers.
 class GAIResolver final : public HostnameResolver {
 public:
     /// How many names are looked up at the same time; more wait.

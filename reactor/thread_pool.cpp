@@ -62,16 +62,16 @@ struct ThreadPool::State : std::enable_shared_from_this<ThreadPool::State> {
     enum class Phase { waiting, running, stopped };
 
     mutable std::mutex mutex;
-    std::condition_variable changed;       // for the threads: there is a job, or the end
-    std::condition_variable threadEnded;   // for stop()
+    std::condition_variable changed;      // for the threads: there is a job, or the end
+    std::condition_variable threadEnded;  // for stop()
     Jobs jobs;
-    Threads all;                           // those to be joined one day
-    std::vector<std::thread::id> ended;    // those of them that have nothing more to do
+    Threads all;                         // those to be joined one day
+    std::vector<std::thread::id> ended;  // those of them that have nothing more to do
     std::size_t live = 0;
-    std::size_t idle = 0;                  // of the live ones, those without a job, from their birth on
+    std::size_t idle = 0;  // of the live ones, those without a job, from their birth on
     std::size_t minimum = 0;
     std::size_t maximum = 0;
-    std::uint64_t generation = 0;          // a thread of an older one was let go of
+    std::uint64_t generation = 0;  // a thread of an older one was let go of
     Phase phase = Phase::waiting;
 
     void spawn() {
@@ -89,7 +89,7 @@ struct ThreadPool::State : std::enable_shared_from_this<ThreadPool::State> {
                 spawn();
             } catch (const std::system_error&) {
                 if (live == 0) throw;
-                return;   // those that there are will do it
+                return;  // those that there are will do it
             }
         }
     }
@@ -97,7 +97,8 @@ struct ThreadPool::State : std::enable_shared_from_this<ThreadPool::State> {
     Threads takeEnded() {
         Threads taken;
         for (const std::thread::id id : std::exchange(ended, {})) {
-            const auto found = std::find_if(all.begin(), all.end(), [id](auto& thread) { return thread.get_id() == id; });
+            const auto found =
+                std::find_if(all.begin(), all.end(), [id](auto& thread) { return thread.get_id() == id; });
             taken.push_back(std::move(*found));
             all.erase(found);
         }
@@ -125,7 +126,7 @@ struct ThreadPool::State : std::enable_shared_from_this<ThreadPool::State> {
                 --idle;
                 lock.unlock();
                 runJob(job);
-                job = nullptr;   // what it owns ends here, without the mutex
+                job = nullptr;  // what it owns ends here, without the mutex
                 lock.lock();
                 if (born == generation) ++idle;
             } else if (phase == Phase::stopped) {
@@ -167,7 +168,7 @@ void ThreadPool::callInThread(Function<void()> job) {
         try {
             state.grow();
         } catch (...) {
-            job = std::move(state.jobs.back());   // to end without the mutex
+            job = std::move(state.jobs.back());  // to end without the mutex
             state.jobs.pop_back();
             throw;
         }
@@ -188,8 +189,9 @@ bool ThreadPool::end(const Duration* patience) {
     bool complete = true;
     {
         std::unique_lock lock(state.mutex);
-        if (state.isOwn(std::this_thread::get_id())) throw RuntimeError("a thread pool cannot be stopped by a thread of its own");
-        if (state.phase == State::Phase::waiting) dropped.swap(state.jobs);   // never started
+        if (state.isOwn(std::this_thread::get_id()))
+            throw RuntimeError("a thread pool cannot be stopped by a thread of its own");
+        if (state.phase == State::Phase::waiting) dropped.swap(state.jobs);  // never started
         state.phase = State::Phase::stopped;
         state.changed.notify_all();
         const auto over = [&state] { return state.live == 0; };

@@ -33,12 +33,12 @@ public:
     /// @throws std::system_error if the system has no thread to give and the pool has none
     void callInThread(Function<void()> job);
 
-    /// Ends the pool: what is queued still runs, if it was started at all; then the threads end and are joined, however long
-    /// that takes (TH-6). @throws RuntimeError on a thread of the pool, which would wait for itself
+    /// Ends the pool: what is queued still runs, if it was started at all; then the threads end and are joined, however
+    /// long that takes (TH-6). @throws RuntimeError on a thread of the pool, which would wait for itself
     void stop();
 
-    /// The same, but waits no longer than @p patience. Then it drops what is queued, and lets go of the threads that are
-    /// still busy: each ends with its job. Only for jobs that refer to nothing but what they own.
+    /// The same, but waits no longer than @p patience. Then it drops what is queued, and lets go of the threads that
+    /// are still busy: each ends with its job. Only for jobs that refer to nothing but what they own.
     /// @return whether all had ended in time
     bool stop(Duration patience);
 
@@ -54,7 +54,7 @@ private:
 
     bool end(const Duration* patience);
 
-    std::shared_ptr<State> state_;   // shared with the threads: one that was let go of may outlive the pool
+    std::shared_ptr<State> state_;  // shared with the threads: one that was let go of may outlive the pool
 };
 
 }  // namespace torsion

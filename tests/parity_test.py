@@ -13,8 +13,9 @@ from pathlib import Path
 # The sections of which every behaviour has a row: how many there are of each.
 COMPLETE = {"TR": 17, "PC": 12, "CL": 6, "LR": 10, "TLS": 24, "STL": 5}
 
+# Also our own macros round TEST_CASE, such as CONTRACT_CASE.
 TEST_CASE = re.compile(
-    r'TEST_CASE(?:_FIXTURE|_TEMPLATE|_TEMPLATE_DEFINE)?\(\s*(?:[\w:<>]+\s*,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
+    r'\b(?:TEST_CASE(?:_[A-Z_]+)?|[A-Z]+_CASE)\(\s*(?:[\w:<>]+\s*,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 

@@ -1,5 +1,7 @@
 #include <torsion/tls/onion_protocol.hpp>
 
+#include <limits>
+
 #include <torsion/core/defer.hpp>
 #include <torsion/tls/onion_tls_protocol.hpp>
 #include <torsion/tls/pop_on_disconnect_transport.hpp>
@@ -29,7 +31,19 @@ OnionListener* OnionProtocol::listener() const { return tail_ != nullptr ? tail_
 
 void OnionProtocol::makeConnection(std::shared_ptr<Transport> transport) {
     head_ = transport;
+    writeTo(transport);
     ProtocolWrapper::makeConnection(std::move(transport));
+}
+
+/// Changes the outward link. The cap on output is kept here, over all layers, and lifted there.
+void OnionProtocol::writeTo(std::shared_ptr<Transport> transport) {
+    below_ = transport->query<TCPTransport>();
+    if (below_ != nullptr) below_->setOutputLimit(std::numeric_limits<std::size_t>::max());
+    setTransport(std::move(transport));
+}
+
+std::size_t OnionProtocol::bufferedBytes() const {
+    return waitingBytes_ + (below_ != nullptr ? below_->bufferedBytes() : 0);
 }
 
 Protocol* OnionProtocol::wrapped() const noexcept {
@@ -86,7 +100,7 @@ void OnionProtocol::push(Start start) {
     }
     current_ = layer.get();
     ++depth_;
-    setTransport(layer->asTransport());
+    writeTo(layer->asTransport());
     layer->makeConnection(std::move(below));
     unparkProducer();
     if (!start.leftover.empty()) layer->dataReceived(start.leftover);
@@ -160,11 +174,11 @@ void OnionProtocol::pop(OnionTLSProtocol& layer) {
     if (depth_ == 0) {
         current_ = nullptr;
         setWrappedProtocol(tail);
-        setTransport(head_);
+        writeTo(head_);
     } else {
         current_ = dynamic_cast<OnionTLSProtocol*>(below.get());
         current_->setWrappedProtocol(tail);
-        setTransport(below);
+        writeTo(below);
         current_->endRecord();
     }
     layer.leave();
@@ -229,13 +243,16 @@ void OnionProtocol::dataReceived(BytesView data) {
 }
 
 void OnionProtocol::writeView(BytesView data) {
-    if (closing_ || !connected()) return;
-    if (!mustWait()) {
-        transport().write(data);
+    // While closing only a producer may still finish, in the layer that waits for it.
+    if (!connected() || (closing_ && (!producer_ || producerParked_))) return;
+    if (bufferedBytes() > outputLimit_) {
+        failConnection(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " +
+                                           std::to_string(outputLimit_)));
+        abortConnection();
         return;
     }
-    if (waitingBytes_ > kDefaultOutputLimit) {
-        failConnection(OutputLimitExceeded(std::to_string(waitingBytes_) + " octets wait for a TLS layer to be stopped"));
+    if (!mustWait()) {
+        transport().write(data);
         return;
     }
     waitingBytes_ += data.size();

@@ -54,6 +54,7 @@ public:
     // As a transport.
     void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
     void unregisterProducer() override;
+    void stopProducing() override { loseConnection(); }
     void loseConnection() override;
     void abortConnection() override;
     void failConnection(const Failure& reason) override;
@@ -65,8 +66,8 @@ public:
     bool getTcpKeepAlive() const override { return tcp().getTcpKeepAlive(); }
     void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
-    void setOutputLimit(std::size_t octets) override { tcp().setOutputLimit(octets); }
-    std::size_t bufferedBytes() const override { return waitingBytes_ + tcp().bufferedBytes(); }
+    void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    std::size_t bufferedBytes() const override;
 
 protected:
     void writeView(BytesView data) override;
@@ -100,6 +101,7 @@ private:
     bool mustWait() const noexcept;
     void parkProducer();
     void unparkProducer();
+    void writeTo(std::shared_ptr<Transport> transport);
     TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
     OnionListener* listener() const;
 
@@ -108,6 +110,8 @@ private:
     OnionTLSProtocol* current_ = nullptr;      ///< the innermost layer; null at depth 0
     std::list<Operation> waiting_;            ///< what was asked for since stopTLS, in order
     std::size_t waitingBytes_ = 0;
+    std::size_t outputLimit_ = kDefaultOutputLimit;
+    TCPTransport* below_ = nullptr;            ///< the ability of transport(), looked up once a layer
     std::vector<Deferred<void>> orphans_;      ///< Deferreds of operations that will not happen any more
     std::shared_ptr<Producer> producer_;
     unsigned depth_ = 0;

@@ -1,5 +1,6 @@
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
 
+#include <limits>
 #include <typeinfo>
 
 #include <torsion/core/log.hpp>
@@ -51,6 +52,9 @@ void TLSMemoryBIOProtocol::makeConnection(std::shared_ptr<Transport> below) {
     setTransport(std::move(below));
     setConnected();
     for (Transport* layer = &transport(); layer != nullptr; layer = layer->lower()) ++depth_;
+    below_ = transport().query<TCPTransport>();
+    // The cap is kept here: what one write adds does not count, and below it arrives as many.
+    if (below_ != nullptr) below_->setOutputLimit(std::numeric_limits<std::size_t>::max());
     if (connectWrapped_) {
         if (wrappingFactory()) wrappingFactory()->registerProtocol(*this);
         connectionMade();
@@ -181,8 +185,8 @@ void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) { writeView(data); }
 
 void TLSMemoryBIOProtocol::writeView(BytesView data) {
     if (!takesWrites() || data.empty()) return;
-    if (pending_.size() > outputLimit_) {
-        fail(OutputLimitExceeded(std::to_string(pending_.size()) + " octets wait, the limit is " + std::to_string(outputLimit_)));
+    if (bufferedBytes() > outputLimit_) {
+        fail(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " + std::to_string(outputLimit_)));
         transport().abortConnection();
         return;
     }
@@ -381,14 +385,8 @@ std::string TLSMemoryBIOProtocol::tlsVersion() const { return handshakeDone_ ? e
 
 std::string TLSMemoryBIOProtocol::tlsCipher() const { return handshakeDone_ ? engine_.session().cipher() : std::string(); }
 
-void TLSMemoryBIOProtocol::setOutputLimit(std::size_t octets) {
-    outputLimit_ = octets;
-    if (auto* below = transport().query<TCPTransport>()) below->setOutputLimit(octets);
-}
-
 std::size_t TLSMemoryBIOProtocol::bufferedBytes() const {
-    auto* below = transport().query<TCPTransport>();
-    return pending_.size() + (below != nullptr ? below->bufferedBytes() : 0);
+    return pending_.size() + (below_ != nullptr ? below_->bufferedBytes() : 0);
 }
 
 void TLSMemoryBIOProtocol::startTLS(const ssl::ContextFactory&, TLSRole, Residue) {

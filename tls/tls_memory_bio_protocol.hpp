@@ -65,7 +65,8 @@ public:
     bool getTcpKeepAlive() const override { return tcp().getTcpKeepAlive(); }
     void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
-    void setOutputLimit(std::size_t octets) override;
+    /// Of what waits here and below. The transport below is not asked for a limit of its own any more.
+    void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
     std::size_t bufferedBytes() const override;
 
     // TLSTransport
@@ -128,6 +129,7 @@ private:
     std::shared_ptr<ProducerMembrane> producer_;
     DelayedCall timeout_;                 ///< of the handshake, then of the close
     std::size_t outputLimit_ = kDefaultOutputLimit;
+    TCPTransport* below_ = nullptr;       ///< the ability of the transport below, looked up once
     unsigned depth_ = 0;
     bool connectWrapped_;
     bool handshakeDone_ = false;

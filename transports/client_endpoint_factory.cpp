@@ -33,15 +33,15 @@ void ClientEndpointFactory::start(Begin begin) {
 
 std::shared_ptr<Protocol> ClientEndpointFactory::buildProtocol(const Address& address) {
     reached_ = true;
-    if (done()) return nullptr;   // given up: the connection came too late
+    if (done()) return nullptr;  // given up: the connection came too late
     std::shared_ptr<Protocol> protocol;
     try {
         protocol = factory_->build(address);
         if (!protocol) fail(failureOf<NoProtocol>());
     } catch (...) {
-        fail(Failure::current());   // reported here (EP-3), and the transport closes for want of a protocol
+        fail(Failure::current());  // reported here (EP-3), and the transport closes for want of a protocol
     }
-    if (done()) return nullptr;   // also if the user's factory gave up
+    if (done()) return nullptr;  // also if the user's factory gave up
     return protocol;
 }
 
@@ -58,7 +58,7 @@ void ClientEndpointFactory::protocolConnected(const std::shared_ptr<Protocol>& p
 void ClientEndpointFactory::clientConnectionFailed(Connector&, const Failure& reason) { fail(reason); }
 
 void ClientEndpointFactory::clientConnectionLost(Connector&, const Failure& reason) {
-    fail(reason);   // of use only if the connection ended before its protocol was up
+    fail(reason);  // of use only if the connection ended before its protocol was up
 }
 
 void ClientEndpointFactory::fail(const Failure& reason) {
@@ -81,7 +81,7 @@ void ClientEndpointFactory::cancelled(const Result& result) {
     if (connector->state() == Connector::State::connecting) {
         connector->stopConnecting();
     } else {
-        connector->disconnect();   // from inside the protocol's connectionMade
+        connector->disconnect();  // from inside the protocol's connectionMade
     }
 }
 

@@ -16,8 +16,9 @@ namespace torsion::endpoints::detail {
 ///
 /// It hands out the user's own protocols, so that nothing stands on the path of the data and every ability of theirs is
 /// found; when connectionMade has returned it learns from ClientFactory::protocolConnected. The connector owns it. The
-/// Deferred fires once: with the protocol; or with why the attempt failed, NoProtocol, ConnectingCancelledError, or what
-/// the user's buildProtocol or connectionMade threw. What happens to the connection later is told to the protocol alone.
+/// Deferred fires once: with the protocol; or with why the attempt failed, NoProtocol, ConnectingCancelledError, or
+/// what the user's buildProtocol or connectionMade threw. What happens to the connection later is told to the protocol
+/// alone.
 class ClientEndpointFactory final : public ClientFactory {
 public:
     using Result = Deferred<std::shared_ptr<Protocol>>;
@@ -65,8 +66,8 @@ private:
 
     std::shared_ptr<Factory> factory_;
     Address destination_;
-    Result result_;   // moved out when it fires: it would hold the protocol, whose transport's connector holds us
-    std::weak_ptr<Connector> connector_;   // it owns us
+    Result result_;  // moved out when it fires: it would hold the protocol, whose transport's connector holds us
+    std::weak_ptr<Connector> connector_;  // it owns us
     bool reached_ = false;
 };
 

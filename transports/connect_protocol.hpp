@@ -28,7 +28,8 @@ private:
 template <class P>
 Deferred<std::shared_ptr<P>> connectProtocol(StreamClientEndpoint& endpoint, std::shared_ptr<P> protocol) {
     return endpoint.connectFactory(std::make_shared<detail::OneShotFactory>(std::move(protocol)))
-        .addCallback([](std::shared_ptr<Protocol> connected) { return std::static_pointer_cast<P>(std::move(connected)); });
+        .addCallback(
+            [](std::shared_ptr<Protocol> connected) { return std::static_pointer_cast<P>(std::move(connected)); });
 }
 
 /// The same with an endpoint that need not live any longer.

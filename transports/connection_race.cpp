@@ -71,12 +71,12 @@ void ConnectionRace::succeeded(std::shared_ptr<Protocol> protocol) {
 void ConnectionRace::failed(const ClientEndpointFactory* attempt, const Address& address, const Failure& reason) {
     const bool reached = attempt->reached();
     remove(attempt);
-    if (over()) return;   // one that was given up
+    if (over()) return;  // one that was given up
     if (reached) return finish().errback(reason);
     failures_.push_back({address, reason});
     if (next_ < addresses_.size()) {
         if (timer_.active()) timer_.cancel();
-        startNext();   // D17: a failure does not wait for the beat
+        startNext();  // D17: a failure does not wait for the beat
     } else if (running_.empty()) {
         finish().errback(unreachableHost(course_.target, std::move(failures_)));
     }
@@ -87,7 +87,7 @@ void ConnectionRace::remove(const ClientEndpointFactory* attempt) noexcept {
 }
 
 ConnectionRace::Result ConnectionRace::finish() {
-    Result result = std::move(result_);   // from here on, over()
+    Result result = std::move(result_);  // from here on, over()
     if (timer_.active()) timer_.cancel();
     for (const auto& runner : std::exchange(running_, {})) {
         if (const std::shared_ptr<ClientEndpointFactory> loser = runner.lock()) loser->giveUp();

@@ -27,7 +27,7 @@ public:
     struct Course {
         Reactor& reactor;
         Address destination;
-        std::string target;   // "host:port", for texts
+        std::string target;  // "host:port", for texts
         std::shared_ptr<Factory> factory;
         Duration timeout;
         Address bindAddress;
@@ -52,10 +52,10 @@ private:
     Course course_;
     std::vector<Address> addresses_;
     std::size_t next_ = 0;
-    std::vector<std::weak_ptr<ClientEndpointFactory>> running_;   // weak, for they own us
+    std::vector<std::weak_ptr<ClientEndpointFactory>> running_;  // weak, for they own us
     std::vector<UnreachableHost::Attempt> failures_;
     DelayedCall timer_;
-    Result result_;   // moved out when the race is over
+    Result result_;  // moved out when the race is over
 };
 
 }  // namespace torsion::endpoints::detail

@@ -14,8 +14,8 @@ namespace torsion::endpoints::detail {
 /// Checks what every client endpoint is given. @throws ValueError
 void checkClientArguments(const std::string& host, int port, Duration timeout);
 
-/// Runs @p listen, a call that returns a port, after checking what every server endpoint is given; exceptions come through
-/// the Deferred (EP-4).
+/// Runs @p listen, a call that returns a port, after checking what every server endpoint is given; exceptions come
+/// through the Deferred (EP-4).
 template <class Listen>
 Deferred<std::shared_ptr<ListeningPort>> listening(int port, int backlog, const std::shared_ptr<Factory>& factory,
                                                    Listen listen);

@@ -71,7 +71,8 @@ ssl::PrivateCertificate loadPrivateCertificate(const std::string& certificatePat
 
 ssl::TrustRoot loadTrustRoot(const std::string& path) {
     if (!fs::is_directory(path)) {
-        return naming(path, [&] { return ssl::trustRootFromCertificates(ssl::Certificate::loadAllPEM(readFile(path))); });
+        return naming(path,
+                      [&] { return ssl::trustRootFromCertificates(ssl::Certificate::loadAllPEM(readFile(path))); });
     }
     const std::vector<ssl::Certificate> found = certificatesIn(path);
     if (found.empty()) throw ValueError("folder " + quoted(path) + " has no .pem file with a certificate");

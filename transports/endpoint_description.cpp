@@ -30,7 +30,7 @@ std::vector<Field> splitFields(const std::string& text) {
         } else if (text[i] == ':') {
             fields.emplace_back();
         } else if (text[i] == '=' && !field.name) {
-            field.name = std::exchange(field.value, {});   // only the first one of a field counts
+            field.name = std::exchange(field.value, {});  // only the first one of a field counts
         } else {
             field.value += text[i];
         }
@@ -61,7 +61,8 @@ Description parseDescription(const std::string& text) {
     return description;
 }
 
-Arguments::Arguments(const Description& description, std::vector<std::string> positional, std::vector<std::string> others)
+Arguments::Arguments(const Description& description, std::vector<std::string> positional,
+                     std::vector<std::string> others)
     : where_(at(description.text)) {
     std::vector<std::string> known = positional;
     known.insert(known.end(), others.begin(), others.end());
@@ -110,7 +111,8 @@ int Arguments::number(const std::string& name, int least, int most, std::optiona
 
 Duration Arguments::timeout() const {
     using std::chrono::seconds;
-    static constexpr int kFallback = static_cast<int>(std::chrono::duration_cast<seconds>(ReactorTCP::kDefaultConnectTimeout).count());
+    static constexpr int kFallback =
+        static_cast<int>(std::chrono::duration_cast<seconds>(ReactorTCP::kDefaultConnectTimeout).count());
     return seconds(number("timeout", 1, std::numeric_limits<int>::max(), kFallback));
 }
 

@@ -14,7 +14,7 @@ namespace torsion::endpoints::detail {
 /// An endpoint string, taken apart: fields divided by colons, of which those with an equals sign are named (ES-1).
 struct Description {
     std::string text;
-    std::string type;                            // the first field
+    std::string type;  // the first field
     std::vector<std::string> positional;
     std::map<std::string, std::string> named;
 };
@@ -23,13 +23,14 @@ struct Description {
 /// @throws TypeError for a name given twice (Twisted takes the last)
 Description parseDescription(const std::string& text);
 
-/// The arguments of a description under the names of what they are for (ES-2). Every error names the whole string and the
-/// argument.
+/// The arguments of a description under the names of what they are for (ES-2). Every error names the whole string and
+/// the argument.
 class Arguments {
 public:
     /// @param positional the names that unnamed arguments are for, in order; @param others those that must be named
     /// @throws TypeError for one too many, one with an unknown name, or one given twice
-    Arguments(const Description& description, std::vector<std::string> positional, std::vector<std::string> others = {});
+    Arguments(const Description& description, std::vector<std::string> positional,
+              std::vector<std::string> others = {});
 
     bool has(const std::string& name) const { return values_.count(name) != 0; }
 
@@ -64,8 +65,8 @@ public:
 private:
     void set(const std::string& name, const std::string& value);
 
-    std::string where_;   // "endpoint '...': "
-    std::string takes_;   // "tcp takes host, port"
+    std::string where_;  // "endpoint '...': "
+    std::string takes_;  // "tcp takes host, port"
     std::map<std::string, std::string> values_;
 };
 

@@ -73,8 +73,9 @@ void setMethod(ssl::CertificateOptions::Parameters& parameters, const Arguments&
     } else if (method == "TLSv1_2_METHOD") {
         version = TLSVersion::TLSv1_2;
     } else {
-        arguments.refuse("sslmethod", quoted(method) + " is none of TLS_METHOD, SSLv23_METHOD, TLSv1_METHOD, TLSv1_1_METHOD, "
-                                                       "TLSv1_2_METHOD");
+        arguments.refuse("sslmethod", quoted(method) +
+                                          " is none of TLS_METHOD, SSLv23_METHOD, TLSv1_METHOD, TLSv1_1_METHOD, "
+                                          "TLSv1_2_METHOD");
     }
     parameters.insecurelyLowerMinimumTo(version).lowerMaximumSecurityTo(version);
 }
@@ -110,8 +111,8 @@ Arguments hostAndPort(const Description& description, std::vector<std::string> o
 std::shared_ptr<StreamClientEndpoint> tcpClient(Reactor& reactor, const Description& description) {
     const Arguments arguments = hostAndPort(description, {"timeout", "bindAddress"});
     checkHost(arguments, "host");
-    return std::make_shared<TCP4ClientEndpoint>(reactor, arguments.required("host"), arguments.port(), arguments.timeout(),
-                                                arguments.bindAddress());
+    return std::make_shared<TCP4ClientEndpoint>(reactor, arguments.required("host"), arguments.port(),
+                                                arguments.timeout(), arguments.bindAddress());
 }
 
 bool insecure(const Arguments& arguments) {
@@ -121,25 +122,29 @@ bool insecure(const Arguments& arguments) {
 }
 
 std::shared_ptr<StreamClientEndpoint> sslClient(Reactor& reactor, const Description& description) {
-    const Arguments arguments = hostAndPort(description, {"hostname", "caCertsDir", "certKey", "privateKey", "timeout",
-                                                          "bindAddress", "insecure"});
+    const Arguments arguments = hostAndPort(
+        description, {"hostname", "caCertsDir", "certKey", "privateKey", "timeout", "bindAddress", "insecure"});
     checkHost(arguments, "host");
     const int port = arguments.port();
     const Duration timeout = arguments.timeout();
     const Address bindAddress = arguments.bindAddress();
     const auto endpoint = [&](const ssl::ContextFactory& options) {
-        return std::make_shared<SSL4ClientEndpoint>(reactor, arguments.required("host"), port, options, timeout, bindAddress);
+        return std::make_shared<SSL4ClientEndpoint>(reactor, arguments.required("host"), port, options, timeout,
+                                                    bindAddress);
     };
     if (insecure(arguments)) {
         for (const char* name : {"hostname", "caCertsDir"}) {
-            if (arguments.has(name)) arguments.refuseAll("insecure=yes verifies nothing, so it excludes " + std::string(name));
+            if (arguments.has(name))
+                arguments.refuseAll("insecure=yes verifies nothing, so it excludes " + std::string(name));
         }
         ssl::CertificateOptions::Parameters parameters;
-        if (const auto own = clientCertificate(arguments, "certKey")) parameters = ssl::CertificateOptions::Parameters(*own);
+        if (const auto own = clientCertificate(arguments, "certKey"))
+            parameters = ssl::CertificateOptions::Parameters(*own);
         return endpoint(ssl::insecureOptionsForClientTLS({}, {}, parameters));
     }
     if (!arguments.has("hostname")) {
-        arguments.refuseAll("the server is verified by its hostname, so give hostname=NAME, or insecure=yes to verify nothing");
+        arguments.refuseAll(
+            "the server is verified by its hostname, so give hostname=NAME, or insecure=yes to verify nothing");
     }
     checkHost(arguments, "hostname");
     return endpoint(ssl::optionsForClientTLS(arguments.required("hostname"), trustRoot(arguments, "caCertsDir"),
@@ -147,8 +152,8 @@ std::shared_ptr<StreamClientEndpoint> sslClient(Reactor& reactor, const Descript
 }
 
 std::shared_ptr<StreamClientEndpoint> tlsClient(Reactor& reactor, const Description& description) {
-    const Arguments arguments(description, {"host", "port", "timeout", "bindAddress", "certificate", "privateKey",
-                                            "trustRoots", "endpoint"});
+    const Arguments arguments(
+        description, {"host", "port", "timeout", "bindAddress", "certificate", "privateKey", "trustRoots", "endpoint"});
     checkHost(arguments, "host");
     const std::string& host = arguments.required("host");
     const int port = arguments.port();
@@ -156,7 +161,8 @@ std::shared_ptr<StreamClientEndpoint> tlsClient(Reactor& reactor, const Descript
     const Address bindAddress = arguments.bindAddress();
     const auto options =
         ssl::optionsForClientTLS(host, trustRoot(arguments, "trustRoots"), clientCertificate(arguments, "certificate"));
-    if (const auto inner = arguments.optional("endpoint")) return wrapClientTLS(options, clientFromString(reactor, *inner));
+    if (const auto inner = arguments.optional("endpoint"))
+        return wrapClientTLS(options, clientFromString(reactor, *inner));
     return wrapClientTLS(options, std::make_shared<HostnameEndpoint>(reactor, host, port, timeout, bindAddress));
 }
 
@@ -167,7 +173,8 @@ std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const s
     // Twisted matches its oldest types as they are given, those that came as plugins in any case (ES-2).
     if (description.type == "tcp") {
         const Arguments arguments(description, {"port", "interface", "backlog"});
-        return std::make_shared<TCP4ServerEndpoint>(reactor, arguments.port(), backlogOf(arguments), arguments.interface(""));
+        return std::make_shared<TCP4ServerEndpoint>(reactor, arguments.port(), backlogOf(arguments),
+                                                    arguments.interface(""));
     }
     if (description.type == "ssl") return sslServer(reactor, description);
     if (lowerCase(description.type) == "tcp6") {

@@ -8,11 +8,11 @@
 
 /// Endpoints from text, for configuration files and command lines.
 ///
-/// A description is fields divided by colons: a type, then its arguments in order, then arguments by name, `name=value`. A
-/// backslash takes away the meaning of the character behind it, so an IPv6 literal is written `\:\:1`; there is no other
-/// quoting (ES-1). Every error says which description it is about and what is wrong with it: ValueError for a value or an
-/// unknown type, TypeError for arguments missing, unknown, too many or given twice (ES-2), std::system_error and ssl::Error
-/// for files.
+/// A description is fields divided by colons: a type, then its arguments in order, then arguments by name,
+/// `name=value`. A backslash takes away the meaning of the character behind it, so an IPv6 literal is written `\:\:1`;
+/// there is no other quoting (ES-1). Every error says which description it is about and what is wrong with it:
+/// ValueError for a value or an unknown type, TypeError for arguments missing, unknown, too many or given twice (ES-2),
+/// std::system_error and ssl::Error for files.
 namespace torsion::endpoints {
 
 /// A server endpoint (twisted.internet.endpoints.serverFromString). Files are read here. The types:
@@ -25,21 +25,22 @@ namespace torsion::endpoints {
 /// TLSv1_2_METHOD for that version alone, or TLS_METHOD or SSLv23_METHOD, which are the default: TLS 1.2 and above.
 std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const std::string& description);
 
-/// A client endpoint (twisted.internet.endpoints.clientFromString). Files are read here. The types, in any case of letters:
+/// A client endpoint (twisted.internet.endpoints.clientFromString). Files are read here. The types, in any case of
+/// letters:
 ///
 ///     tcp:host:port:timeout=30:bindAddress=
 ///     ssl:host:port:hostname=:caCertsDir=:certKey=:privateKey=:timeout=30:bindAddress=:insecure=
 ///     tls:host:port:timeout=30:bindAddress=:certificate=:privateKey=:trustRoots=:endpoint=
 ///
-/// timeout is in seconds, bindAddress a literal address. ssl verifies that the server is hostname; without one it demands
-/// `insecure=yes`, and then verifies nothing (deviation D16: Twisted does so silently). tls connects as HostnameEndpoint does, or as another
-/// description given as endpoint (its colons escaped), and verifies that the server is host. caCertsDir and trustRoots name
-/// a folder with .pem files (ES-5), or one such file; without one the platform's roots count. privateKey may be left out if
-/// certKey or certificate names a file with both.
+/// timeout is in seconds, bindAddress a literal address. ssl verifies that the server is hostname; without one it
+/// demands `insecure=yes`, and then verifies nothing (deviation D16: Twisted does so silently). tls connects as
+/// HostnameEndpoint does, or as another description given as endpoint (its colons escaped), and verifies that the
+/// server is host. caCertsDir and trustRoots name a folder with .pem files (ES-5), or one such file; without one the
+/// platform's roots count. privateKey may be left out if certKey or certificate names a file with both.
 std::shared_ptr<StreamClientEndpoint> clientFromString(Reactor& reactor, const std::string& description);
 
-/// @p argument with its backslashes and colons escaped, for use in a description. An equals sign is left as it is, as in
-/// Twisted: give such a value by name.
+/// @p argument with its backslashes and colons escaped, for use in a description. An equals sign is left as it is, as
+/// in Twisted: give such a value by name.
 std::string quoteStringArgument(const std::string& argument);
 
 }  // namespace torsion::endpoints

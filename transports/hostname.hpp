@@ -7,8 +7,8 @@
 namespace torsion {
 
 /// Checks that @p name could be looked up: a literal address, or labels of ASCII letters, digits, hyphens and
-/// underscores, 1 to 63 octets each and 253 in all, with or without a final dot (RFC 1123, RFC 2181). Hyphens may not begin
-/// or end a label. A name with letters beyond ASCII must be given as its A-label ("xn--...", RFC 5890).
+/// underscores, 1 to 63 octets each and 253 in all, with or without a final dot (RFC 1123, RFC 2181). Hyphens may not
+/// begin or end a label. A name with letters beyond ASCII must be given as its A-label ("xn--...", RFC 5890).
 /// @throws ValueError that shows the name and says what is wrong with it
 void checkHostname(const std::string& name);
 

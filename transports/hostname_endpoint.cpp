@@ -38,14 +38,16 @@ Deferred<std::shared_ptr<Protocol>> HostnameEndpoint::connectFactory(std::shared
         if (!factory) throw TypeError("an endpoint needs a factory to connect, not null");
         if (attemptDelay_ < kMinimumAttemptDelay) throw ValueError("attemptDelay is less than 10 ms");
         const Address destination = detail::destination(host_, port_);
-        detail::ConnectionRace::Course course{reactor_, destination,  detail::hostAndPort(host_, port_), std::move(factory),
-                                              timeout_, bindAddress_, attemptDelay_};
+        detail::ConnectionRace::Course course{reactor_,           destination, detail::hostAndPort(host_, port_),
+                                              std::move(factory), timeout_,    bindAddress_,
+                                              attemptDelay_};
         // All that is needed later goes along: this endpoint may be gone by then.
         return reactor_.nameResolver()
             .resolveHostName(host_, checkPort(port_))
             .addErrback([destination](const Failure& reason) -> Failure { return lookupFailure(reason, destination); })
             .addCallback([course = std::move(course)](const std::vector<Address>& addresses) mutable -> Result {
-                if (addresses.empty()) throw DNSLookupError("no results for hostname lookup: " + quoted(course.destination.host()));
+                if (addresses.empty())
+                    throw DNSLookupError("no results for hostname lookup: " + quoted(course.destination.host()));
                 return detail::ConnectionRace::run(std::move(course), detail::interleaved(addresses));
             });
     } catch (...) {

@@ -14,14 +14,14 @@ namespace torsion::endpoints {
 ///
 /// The name is looked up once, with the reactor's resolver. The addresses are tried in the resolver's order with the
 /// families taking turns, beginning with the family of the first: the first at once, the next when the one before has
-/// failed, or after attemptDelay (deviation D17; Twisted keeps the order and waits for the delay in any case). Each attempt
-/// has the whole timeout. The first connection wins and the other attempts are given up.
+/// failed, or after attemptDelay (deviation D17; Twisted keeps the order and waits for the delay in any case). Each
+/// attempt has the whole timeout. The first connection wins and the other attempts are given up.
 ///
 /// Failures, all through the Deferred: ValueError for a name that cannot be one, DNSLookupError without an address,
-/// ConnectingCancelledError if cancelled, also during the look-up (Twisted: DNSLookupError then). If no address answers,
-/// the error has the type of the last failure and its text lists every address with its reason; value<UnreachableHost>()
-/// gives the list. An error of the application's own (NoProtocol, an exception from buildProtocol or connectionMade) ends
-/// it at once: the host was reached.
+/// ConnectingCancelledError if cancelled, also during the look-up (Twisted: DNSLookupError then). If no address
+/// answers, the error has the type of the last failure and its text lists every address with its reason;
+/// value<UnreachableHost>() gives the list. An error of the application's own (NoProtocol, an exception from
+/// buildProtocol or connectionMade) ends it at once: the host was reached.
 class HostnameEndpoint final : public StreamClientEndpoint {
 public:
     /// Twisted's; RFC 8305 recommends 250 ms.
@@ -33,8 +33,9 @@ public:
     /// @param timeout positive; for each attempt
     /// @param bindAddress where to connect from; none leaves that to the system
     /// @param attemptDelay how long an attempt is alone before the next one joins; at least kMinimumAttemptDelay
-    HostnameEndpoint(Reactor& reactor, std::string host, int port, Duration timeout = ReactorTCP::kDefaultConnectTimeout,
-                     Address bindAddress = Address(), Duration attemptDelay = kDefaultAttemptDelay);
+    HostnameEndpoint(Reactor& reactor, std::string host, int port,
+                     Duration timeout = ReactorTCP::kDefaultConnectTimeout, Address bindAddress = Address(),
+                     Duration attemptDelay = kDefaultAttemptDelay);
 
     Deferred<std::shared_ptr<Protocol>> connectFactory(std::shared_ptr<Factory> factory) override;
 
@@ -66,7 +67,7 @@ public:
     const std::vector<Attempt>& attempts() const noexcept { return *attempts_; }
 
 private:
-    std::shared_ptr<const std::vector<Attempt>> attempts_;   // shared: copying an error must not throw
+    std::shared_ptr<const std::vector<Attempt>> attempts_;  // shared: copying an error must not throw
 };
 
 }  // namespace torsion::endpoints

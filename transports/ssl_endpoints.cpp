@@ -8,8 +8,8 @@
 
 namespace torsion::endpoints {
 
-SSL4ServerEndpoint::SSL4ServerEndpoint(Reactor& reactor, int port, const ssl::ContextFactory& contextFactory, int backlog,
-                                       std::string interface)
+SSL4ServerEndpoint::SSL4ServerEndpoint(Reactor& reactor, int port, const ssl::ContextFactory& contextFactory,
+                                       int backlog, std::string interface)
     : reactor_(reactor),
       port_(port),
       contextFactory_(contextFactory.share()),

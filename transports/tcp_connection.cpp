@@ -21,6 +21,14 @@ namespace {
 constexpr std::size_t kSendBudget = 1U << 20;
 constexpr std::size_t kMostPieces = 64;
 
+void stopQuietly(Producer& producer) {
+    try {
+        producer.stopProducing();
+    } catch (...) {
+        log::err(Failure::current(), "in stopProducing");
+    }
+}
+
 Failure lost(int error) { return ConnectionLost(std::generic_category().message(error)); }
 
 }  // namespace
@@ -52,8 +60,8 @@ public:
     bool getTcpKeepAlive() const override { return connection_.getTcpKeepAlive(); }
     void setTcpKeepAlive(bool enabled) override { connection_.setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { connection_.setFinishWriting(enabled); }
-    void setOutputLimit(std::size_t octets) override { connection_.setOutputLimit(octets); }
-    std::size_t bufferedBytes() const override { return connection_.bufferedBytes(); }
+    void setOutputLimit(std::size_t octets) override { connection_.outputLimit_ = octets; }
+    std::size_t bufferedBytes() const override { return connection_.output_.size(); }
 
 protected:
     void writeView(BytesView data) override { connection_.rawWrite(data); }
@@ -294,8 +302,7 @@ void Connection::rawFailConnection(const Failure& reason) {
     if (!connected_ || failReason_) return;
     failReason_ = reason;
     if (std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
-        fenced([&] { producer->stopProducing(); });   // it must not hold up the end
-        if (!connected_) return;
+        stopQuietly(*producer);   // it must not hold up the end
     }
     disconnecting_ = true;
     watch_->setReading(false);
@@ -335,11 +342,7 @@ void Connection::end(const Failure& proposed) {
     disconnecting_ = true;
     if (stallTimer_.active()) stallTimer_.cancel();
     if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
-        try {
-            producer->stopProducing();
-        } catch (...) {
-            log::err(Failure::current(), "in stopProducing");
-        }
+        stopQuietly(*producer);
     }
     watch_.reset();
     host_ = getHost();   // readable ever after (TR-16)
@@ -449,17 +452,30 @@ void Connection::setTcpKeepAlive(bool enabled) {
     if (socket_) socket_.setFlag(SOL_SOCKET, SO_KEEPALIVE, enabled);
 }
 
+void Connection::setOutputLimit(std::size_t octets) {
+    if (tls_) {
+        tls_->setOutputLimit(octets);
+    } else {
+        outputLimit_ = octets;
+    }
+}
+
+std::size_t Connection::bufferedBytes() const { return tls_ ? tls_->bufferedBytes() : output_.size(); }
+
 void Connection::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
     if (!connected_ || disconnecting_) return;
     if (tls_) throw RuntimeError("TLS is on already: to put TLS inside TLS, wrap the factory in an OnionFactory");
     const bool isClient = role == TLSRole::normal ? side_ == Side::client : role == TLSRole::client;
-    Bytes rest = protocol_->takeUnprocessed();
+    // Made first: a recipe for the other role throws, and then nothing has changed.
+    auto tls = std::make_shared<TLSMemoryBIOProtocol>(options, isClient ? ssl::Role::client : ssl::Role::server, protocol_);
+    const Bytes rest = protocol_->takeUnprocessed();
     if (!rest.empty() && residue == Residue::fail) {
         rawFailConnection(PlaintextAfterStartTLS(std::to_string(rest.size()) + " octets"));
         return;
     }
     const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr);
-    tls_ = std::make_shared<TLSMemoryBIOProtocol>(options, isClient ? ssl::Role::client : ssl::Role::server, protocol_);
+    tls_ = std::move(tls);
+    tls_->setOutputLimit(outputLimit_);
     tls_->makeConnection(std::make_shared<Raw>(*this));
     if (producer) tls_->registerProducer(producer, streaming_);   // moved across, without a stop (PC-12)
     if (!rest.empty()) tls_->dataReceived(rest);

@@ -64,8 +64,8 @@ public:
     bool getTcpKeepAlive() const override;
     void setTcpKeepAlive(bool enabled) override;
     void setFinishWriting(bool enabled) override { finishWriting_ = enabled; }
-    void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
-    std::size_t bufferedBytes() const override { return output_.size(); }
+    void setOutputLimit(std::size_t octets) override;
+    std::size_t bufferedBytes() const override;
 
     // TLSTransport
     void startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) override;

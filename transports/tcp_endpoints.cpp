@@ -66,8 +66,8 @@ Deferred<std::shared_ptr<Protocol>> TCP6ClientEndpoint::connectFactory(std::shar
                     if (address.kind() != Address::Kind::ipv6) continue;
                     return ClientEndpointFactory::connect(
                         std::move(factory), address, [&](std::shared_ptr<ClientFactory> attempt) {
-                            return reactor.connectTCP(detail::literal(address), address.port(), std::move(attempt), timeout,
-                                                      bindAddress);
+                            return reactor.connectTCP(detail::literal(address), address.port(), std::move(attempt),
+                                                      timeout, bindAddress);
                         });
                 }
                 throw DNSLookupError(quoted(host) + " has no IPv6 address");

@@ -13,17 +13,20 @@ namespace {
 
 class TLSWrapperEndpoint final : public StreamClientEndpoint {
 public:
-    TLSWrapperEndpoint(std::shared_ptr<const ssl::ContextFactory> options, std::shared_ptr<StreamClientEndpoint> wrapped)
+    TLSWrapperEndpoint(std::shared_ptr<const ssl::ContextFactory> options,
+                       std::shared_ptr<StreamClientEndpoint> wrapped)
         : options_(std::move(options)), wrapped_(std::move(wrapped)) {}
 
     Deferred<std::shared_ptr<Protocol>> connectFactory(std::shared_ptr<Factory> factory) override {
         if (!factory) {
-            return defer::fail<std::shared_ptr<Protocol>>(TypeError("an endpoint needs a factory to connect, not null"));
+            return defer::fail<std::shared_ptr<Protocol>>(
+                TypeError("an endpoint needs a factory to connect, not null"));
         }
         return wrapped_
             ->connectFactory(std::make_shared<TLSMemoryBIOFactory>(*options_, ssl::Role::client, std::move(factory)))
             .addCallback([](std::shared_ptr<Protocol> wrapper) -> std::shared_ptr<Protocol> {
-                std::shared_ptr<Protocol> inner = std::dynamic_pointer_cast<ProtocolWrapper>(wrapper)->wrappedProtocol();
+                std::shared_ptr<Protocol> inner =
+                    std::dynamic_pointer_cast<ProtocolWrapper>(wrapper)->wrappedProtocol();
                 if (!inner) throw ConnectionLost("it ended before its protocol could be handed over");
                 return inner;
             });

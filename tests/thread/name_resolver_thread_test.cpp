@@ -84,7 +84,7 @@ TEST_CASE("a cancelled look-up fails with CancelledError, and its answer is drop
         CHECK(outcome.failed<defer::CancelledError>());
         CHECK(reactor.getDelayedCalls().empty());
         gate.open();
-    }   // joins the thread
+    }  // joins the thread
     CHECK(reactor.posted() == 0);
 }
 
@@ -129,9 +129,8 @@ TEST_CASE("an answer that comes after the reactor is dropped, and what waited is
 
 TEST_CASE("a posted answer that is never run frees what it holds with the reactor (TH-3)") {
     FakeReactor reactor;
-    GAIResolver resolver(reactor, [](const std::string&, std::uint16_t port) {
-        return Addresses{IPv4Address("192.0.2.1", port)};
-    });
+    GAIResolver resolver(
+        reactor, [](const std::string&, std::uint16_t port) { return Addresses{IPv4Address("192.0.2.1", port)}; });
     const Outcome outcome(resolver.resolveHostName("host", 80));
     while (reactor.posted() == 0) std::this_thread::yield();
     CHECK_FALSE(outcome.fired());
@@ -139,7 +138,7 @@ TEST_CASE("a posted answer that is never run frees what it holds with the reacto
 
 TEST_CASE("a stuck look-up holds up the end for kShutdownPatience and no longer (TH-6)") {
     FakeReactor reactor;
-    const auto gate = std::make_shared<Gate>();   // the thread outlives the resolver
+    const auto gate = std::make_shared<Gate>();  // the thread outlives the resolver
     const auto begin = std::chrono::steady_clock::now();
     {
         GAIResolver resolver(reactor, [gate](const std::string&, std::uint16_t) {

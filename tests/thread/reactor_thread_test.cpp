@@ -57,7 +57,7 @@ TEST_CASE("calls posted before run wait for it, and those posted by a call wait 
             reactor.stop();
         });
         order.push_back(1);
-        reactor.turn().later([&] { order.push_back(2); });   // runs in this pass, before the posted one
+        reactor.turn().later([&] { order.push_back(2); });  // runs in this pass, before the posted one
     });
     CHECK(order.empty());
     reactor.run(false);

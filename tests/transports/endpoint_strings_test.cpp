@@ -129,8 +129,7 @@ TEST_CASE("a backslash takes away the meaning of any character (ES-1)") {
 }
 
 TEST_CASE("a backslash at the end is an error that shows the string (ES-1)") {
-    CHECK(clientError<ValueError>("tcp:a:80\\") ==
-          "endpoint 'tcp:a:80\\': the backslash at the end escapes nothing");
+    CHECK(clientError<ValueError>("tcp:a:80\\") == "endpoint 'tcp:a:80\\': the backslash at the end escapes nothing");
     CHECK(serverError<ValueError>("\\") == "endpoint '\\': the backslash at the end escapes nothing");
 }
 
@@ -158,8 +157,9 @@ TEST_CASE("arguments come in order, then by name (ES-2)") {
 
 TEST_CASE("a client's host and port may be named in any combination (ES-2, ES-4)") {
     Strings strings;
-    for (const char* text : {"tcp:www.example.com:80", "tcp:host=www.example.com:port=80", "tcp:host=www.example.com:80",
-                             "tcp:www.example.com:port=80", "tcp:port=80:www.example.com", "TCP:www.example.com:80"}) {
+    for (const char* text :
+         {"tcp:www.example.com:80", "tcp:host=www.example.com:port=80", "tcp:host=www.example.com:80",
+          "tcp:www.example.com:port=80", "tcp:port=80:www.example.com", "TCP:www.example.com:80"}) {
         CAPTURE(text);
         FakeConnector& connector = strings.client(text);
         CHECK(connector.host == "www.example.com");
@@ -173,7 +173,8 @@ TEST_CASE("a client's host and port may be named in any combination (ES-2, ES-4)
 }
 
 TEST_CASE("missing, extra, unknown and doubled arguments are TypeErrors that say which (ES-2)") {
-    CHECK(serverError<TypeError>("tcp") == "endpoint 'tcp': argument 'port' is missing; tcp takes port, interface, backlog");
+    CHECK(serverError<TypeError>("tcp") ==
+          "endpoint 'tcp': argument 'port' is missing; tcp takes port, interface, backlog");
     CHECK(serverError<TypeError>("tcp:1::2:3") ==
           "endpoint 'tcp:1::2:3': argument '3' is one too many; tcp takes port, interface, backlog");
     CHECK(serverError<TypeError>("tcp:1:colour=red") ==
@@ -232,7 +233,8 @@ TEST_CASE("an IPv6 literal is escaped; interface and bindAddress take no names (
     CHECK(strings.server("tcp6:80:9").backlog == 9);
     CHECK(serverError<ValueError>("tcp:80:interface=localhost") ==
           "endpoint 'tcp:80:interface=localhost': interface: 'localhost' is not a literal IP address");
-    CHECK(clientError<ValueError>("tcp:h:80:bindAddress=localhost").find("bindAddress: 'localhost'") != std::string::npos);
+    CHECK(clientError<ValueError>("tcp:h:80:bindAddress=localhost").find("bindAddress: 'localhost'") !=
+          std::string::npos);
     CHECK(serverError<TypeError>("tcp6:80:interface=::1").find("'interface' is given twice") != std::string::npos);
 }
 
@@ -243,7 +245,8 @@ TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") 
     const std::string both = folder.file("server.pem", certificate.dumpPEM());
     const std::string key = folder.file("key.pem", certificate.privateKey().dumpPEM());
     const std::string cert = folder.file("cert.pem", static_cast<const ssl::Certificate&>(certificate).dumpPEM());
-    FakePort& one = strings.server("ssl:443:privateKey=" + quoteStringArgument(both) + ":interface=127.0.0.1:backlog=3");
+    FakePort& one =
+        strings.server("ssl:443:privateKey=" + quoteStringArgument(both) + ":interface=127.0.0.1:backlog=3");
     CHECK(one.options->newSession(ssl::Role::server, {}) != nullptr);
     CHECK(one.interface == "127.0.0.1");
     CHECK(one.backlog == 3);
@@ -251,7 +254,8 @@ TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") 
     CHECK(two.options != nullptr);
     FakePort& old = strings.server("ssl:443:" + quoteStringArgument(both) + ":sslmethod=TLSv1_2_METHOD");
     CHECK(old.options != nullptr);
-    FakePort& chained = strings.server("ssl:443:" + quoteStringArgument(both) + ":extraCertChain=" + quoteStringArgument(cert));
+    FakePort& chained =
+        strings.server("ssl:443:" + quoteStringArgument(both) + ":extraCertChain=" + quoteStringArgument(cert));
     CHECK(chained.options != nullptr);
 }
 
@@ -261,7 +265,8 @@ TEST_CASE("errors in the files of ssl: name the file (ES-3)") {
     const auto& certificate = ssl::test::exampleCertificate();
     const std::string both = folder.file("server.pem", certificate.dumpPEM());
     const std::string other = folder.file("other.pem", ssl::test::otherKey().dumpPEM());
-    CHECK(serverError<std::system_error>("ssl:443:" + folder.path() + "/none.pem").find("none.pem") != std::string::npos);
+    CHECK(serverError<std::system_error>("ssl:443:" + folder.path() + "/none.pem").find("none.pem") !=
+          std::string::npos);
     CHECK(serverError<ssl::Error>("ssl:443:" + junk).find("junk.pem") != std::string::npos);
     CHECK(serverError<VerifyError>("ssl:443:" + other + ":certKey=" + both).find("server.pem") != std::string::npos);
     CHECK(serverError<ValueError>("ssl:443:" + both + ":extraCertChain=" + junk).find("junk.pem") != std::string::npos);
@@ -279,11 +284,13 @@ TEST_CASE("ssl: clients verify a hostname, or say insecure=yes (ES-4, D16)") {
     FakeConnector& insecure = strings.client("ssl:localhost:443:insecure=yes");
     CHECK(dynamic_cast<const ssl::InsecureClientOptions*>(insecure.options.get()) != nullptr);
     CHECK(clientError<TypeError>("ssl:localhost:443") ==
-          "endpoint 'ssl:localhost:443': the server is verified by its hostname, so give hostname=NAME, or insecure=yes to "
+          "endpoint 'ssl:localhost:443': the server is verified by its hostname, so give hostname=NAME, or "
+          "insecure=yes to "
           "verify nothing");
     CHECK(clientError<TypeError>("ssl:localhost:443:insecure=no").find("give hostname=NAME") != std::string::npos);
     CHECK(clientError<ValueError>("ssl:localhost:443:insecure=maybe").find("'maybe' is neither") != std::string::npos);
-    CHECK(clientError<TypeError>("ssl:localhost:443:insecure=yes:hostname=h").find("excludes hostname") != std::string::npos);
+    CHECK(clientError<TypeError>("ssl:localhost:443:insecure=yes:hostname=h").find("excludes hostname") !=
+          std::string::npos);
     CHECK(clientError<ValueError>("ssl:localhost:443:hostname=a b").find("hostname: invalid") != std::string::npos);
 }
 

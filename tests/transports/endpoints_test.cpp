@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/abilities.hpp>
@@ -54,8 +55,9 @@ private:
     Function<std::shared_ptr<Protocol>()> build_;
 };
 
+/// Builds @p protocol, once: the protocol will hold the factory.
 auto recording(std::shared_ptr<Recorder> protocol) {
-    return std::make_shared<CountingFactory>([protocol] { return protocol; });
+    return std::make_shared<CountingFactory>([protocol]() mutable { return std::exchange(protocol, nullptr); });
 }
 
 auto connecting(FakeReactor& reactor, std::shared_ptr<Factory> factory) {
@@ -329,7 +331,8 @@ TEST_CASE("cancelling a TCP6 client's look-up is ConnectingCancelledError, too (
 TEST_CASE("SSL endpoints hand on their recipe with the rest (EP-5)") {
     FakeReactor reactor;
     const auto recipe = std::make_shared<const NoRecipe>();
-    const Outcome listening(SSL4ServerEndpoint(reactor, 443, *recipe, 9, "127.0.0.1").listen(Factory::forProtocol<Recorder>()));
+    const Outcome listening(
+        SSL4ServerEndpoint(reactor, 443, *recipe, 9, "127.0.0.1").listen(Factory::forProtocol<Recorder>()));
     CHECK(listening.ok());
     CHECK(reactor.ports.back()->options == recipe);
     CHECK(reactor.ports.back()->backlog == 9);
@@ -353,8 +356,9 @@ TEST_CASE("host names are checked before anybody is asked (HE-1)") {
     CHECK_NOTHROW(checkHostname(longest + "a"));
     CHECK_NOTHROW(checkHostname(longest + "a."));
     CHECK_THROWS_AS(checkHostname(longest + "aa"), ValueError);
-    for (const char* bad : {"", ".", "-a", "a-", "a..b", "a b", ".a", "b\xc3\xbc"
-                                                                          "cher.example",
+    for (const char* bad : {"", ".", "-a", "a-", "a..b", "a b", ".a",
+                            "b\xc3\xbc"
+                            "cher.example",
                             "*.x", "a\nb", "a:b"}) {
         CAPTURE(bad);
         CHECK_THROWS_AS(checkHostname(bad), ValueError);

@@ -114,7 +114,8 @@ class FakeResolver final : public HostnameResolver {
 public:
     Deferred<std::vector<Address>> resolveHostName(const std::string& host, std::uint16_t port) override {
         asked.push_back(host);
-        if (isIPAddress(host) || isIPv6Address(host)) return defer::succeed(std::vector<Address>{ipAddress(host, port)});
+        if (isIPAddress(host) || isIPv6Address(host))
+            return defer::succeed(std::vector<Address>{ipAddress(host, port)});
         if (open) return pending.emplace_back();
         std::vector<Address> found;
         for (const std::string& literal : names[host]) found.push_back(ipAddress(literal, port));
@@ -174,8 +175,9 @@ public:
         ports.push_back(std::make_shared<FakePort>(port, interface, backlog));
         return ports.back();
     }
-    std::shared_ptr<ListeningPort> listenSSL(int port, std::shared_ptr<Factory> factory, const ssl::ContextFactory& options,
-                                             int backlog, const std::string& interface) override {
+    std::shared_ptr<ListeningPort> listenSSL(int port, std::shared_ptr<Factory> factory,
+                                             const ssl::ContextFactory& options, int backlog,
+                                             const std::string& interface) override {
         auto listening = listenTCP(port, std::move(factory), backlog, interface);
         ports.back()->options = options.share();
         return listening;

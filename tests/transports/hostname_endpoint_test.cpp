@@ -77,8 +77,8 @@ TEST_CASE("the families take turns, beginning with the first address's (HE-2, D1
     const Outcome outcome(hosts.connect());
     hosts.reactor.clock.pump({300ms, 300ms, 300ms});
     CHECK(hosts.tried() == Names{"2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"});
-    const std::vector<Address> lopsided{IPv4Address("192.0.2.1", 1), IPv4Address("192.0.2.2", 1), IPv4Address("192.0.2.3", 1),
-                                        IPv6Address("::1", 1)};
+    const std::vector<Address> lopsided{IPv4Address("192.0.2.1", 1), IPv4Address("192.0.2.2", 1),
+                                        IPv4Address("192.0.2.3", 1), IPv6Address("::1", 1)};
     const std::vector<Address> expected{lopsided[0], lopsided[3], lopsided[1], lopsided[2]};
     CHECK(endpoints::detail::interleaved(lopsided) == expected);
     CHECK(endpoints::detail::interleaved({}).empty());

@@ -45,7 +45,7 @@ TEST_CASE("wrapClientTLS gives the application's protocol, and TLS stands betwee
     reactor.clock.advance(Duration::zero());
     const Bytes& written = reactor.last().transport->value();
     REQUIRE_FALSE(written.empty());
-    CHECK(written[0] == 22);   // a handshake record: the ClientHello
+    CHECK(written[0] == 22);  // a handshake record: the ClientHello
     CHECK(written.find("hello") == Bytes::npos);
     reactor.last().lose(failureOf<ConnectionDone>());
 }
