@@ -5,6 +5,7 @@
 #include <string>
 
 #include <torsion/core/context_factory.hpp>
+#include <torsion/core/duration.hpp>
 #include <torsion/core/failure.hpp>
 
 /// What only some transports and protocols can do. Of a transport: transport().query<T>() or as<T>(). Of a protocol:
@@ -28,6 +29,10 @@ public:
     /// adds does not count. Default kDefaultOutputLimit.
     virtual void setOutputLimit(std::size_t octets) = 0;
     static constexpr std::size_t kDefaultOutputLimit = 64U << 20;
+    /// How long a connection that is closing waits for the peer to take anything of what is left to send; then it is reset.
+    /// @throws ValueError unless positive
+    virtual void setCloseTimeout(Duration timeout) = 0;
+    static constexpr Duration kDefaultStalledCloseTimeout = std::chrono::seconds(60);
     /// How many octets wait to be sent.
     virtual std::size_t bufferedBytes() const = 0;
 };

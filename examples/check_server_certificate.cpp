@@ -29,6 +29,6 @@ Deferred<void> talk(Reactor& reactor, const examples::Options& options, examples
 }
 
 int main(int argc, char** argv) {
-    examples::Options options("check_server_certificate", "Shows the certificate of an HTTPS server that can be trusted.");
+    examples::Options options("check_server_certificate", "Shows the certificate of an HTTPS server.");
     return options.client(443).verifyOnPlatform().run(argc, argv, talk);
 }

@@ -22,7 +22,8 @@ public:
     void lineReceived(torsion::BytesView line) override {
         conversation_.heard(line);
         if (line != kEchoLines.at(echoed_)) {
-            conversation_.bad("the echo of \"" + std::string(kEchoLines.at(echoed_)) + "\" is \"" + std::string(line) + '"');
+            const std::string wanted(kEchoLines.at(echoed_));
+            conversation_.bad("the echo of \"" + wanted + "\" is \"" + std::string(line) + '"');
             transport().loseConnection();
         } else if (++echoed_ == kEchoLines.size()) {
             conversation_.ok("all lines came back");

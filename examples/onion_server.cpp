@@ -45,7 +45,7 @@ private:
 
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     Layers layers;
-    for (const ssl::PrivateCertificate& certificate : options.ownCertificates()) layers.push_back(certificate.options());
+    for (const auto& certificate : options.ownCertificates()) layers.push_back(certificate.options());
     auto factory = std::make_shared<OnionFactory>(Factory::forProtocol<OnionServer>(layers));
     auto endpoint = endpoints::TCP4ServerEndpoint(reactor, options.port(), examples::kBacklog, options.interface());
     auto port = co_await endpoint.listen(factory);

@@ -77,7 +77,7 @@ Options& Options::certificate() {
 }
 
 Options& Options::certificates() {
-    app_->add_option("--cert", certificates_, "PEM file with key and certificate of the next layer; the last serves all above")
+    app_->add_option("--cert", certificates_, "PEM file with key and certificate of the next layer; the last is reused")
         ->allow_extra_args(false)->default_str("server.pem beside this program");
     return *this;
 }
@@ -222,11 +222,13 @@ const std::string& Options::hostname(std::size_t layer) const { return atOrLast(
 
 ssl::TrustRoot Options::trustRoot(std::size_t layer) const {
     if (authorities_.empty()) {
-        const bool meansBusiness = given("--host") || given("--port") || given("--hostname") || given("HOST") || given("PORT");
+        const bool meansBusiness =
+            given("--host") || given("--port") || given("--hostname") || given("HOST") || given("PORT");
         if (onPlatform_ || meansBusiness) return ssl::platformTrust();
     }
     const std::string path = authorities_.empty() ? besideExecutable("public.pem") : atOrLast(authorities_, layer);
-    return load(path, [](const Bytes& pem) { return ssl::trustRootFromCertificates(ssl::Certificate::loadAllPEM(pem)); });
+    return load(path,
+                [](const Bytes& pem) { return ssl::trustRootFromCertificates(ssl::Certificate::loadAllPEM(pem)); });
 }
 
 ssl::PrivateCertificate Options::ownCertificate() const { return ownCertificates().front(); }

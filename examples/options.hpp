@@ -21,8 +21,8 @@ namespace examples {
 ///     return examples::Options("echoserv", "Echoes what it receives.").server().run(argc, argv, serve);
 ///
 /// Every option has a default, so that a program and its pair run without any: on localhost, with the certificates that
-/// the build has made for example.com. A client that is given an address, a name or an authority means business, and then
-/// trusts whom the platform trusts unless --ca says otherwise.
+/// the build has made for example.com. A client that is given an address or a name means business, and then trusts whom
+/// the platform trusts unless --ca says otherwise.
 class Options {
 public:
     using ServerMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&);
@@ -42,7 +42,7 @@ public:
     Options& verify();                           ///< --hostname, --ca
     Options& verifyLayers();                     ///< --hostname, --ca, one each a layer
     Options& protocols();                        ///< --protocols
-    Options& verifyOnPlatform();                 ///< the same for public servers: the default is the platform and --host
+    Options& verifyOnPlatform();                 ///< the same, by default for --host and the platform
     Options& number(const std::string& name, int& value, int low, int high, const std::string& help);
     Options& text(const std::string& name, std::string& value, const std::string& help);
     Options& choice(const std::string& name, std::string& value, const std::vector<std::string>& choices,
@@ -66,7 +66,7 @@ public:
 
     const std::vector<std::string>& protocolList() const noexcept { return protocols_; }
 
-    /// The name that the server of layer @p layer, counted from 0, must prove. Deeper layers than named use the last name.
+    /// The name that the server of layer @p layer, counted from 0, must prove; the last name counts for deeper ones.
     const std::string& hostname(std::size_t layer = 0) const;
 
     /// Who may vouch for that server. @throws BadInput

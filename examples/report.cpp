@@ -31,7 +31,8 @@ void put(std::FILE* stream, const std::string& line) {
 
 void state(std::size_t depth, const std::string& version, const std::string& cipher,
            const std::shared_ptr<const ssl::Certificate>& peer) {
-    put(stderr, fmt::format("state: {} {} {} {}", depth, version, cipher, peer ? peer->getSubject().commonName() : "-"));
+    const std::string name = peer ? peer->getSubject().commonName() : "-";
+    put(stderr, fmt::format("state: {} {} {} {}", depth, version, cipher, name));
 }
 
 }  // namespace

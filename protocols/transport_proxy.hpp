@@ -40,6 +40,7 @@ public:
     void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
     void setOutputLimit(std::size_t octets) override { tcp().setOutputLimit(octets); }
+    void setCloseTimeout(Duration timeout) override { tcp().setCloseTimeout(timeout); }
     std::size_t bufferedBytes() const override { return tcp().bufferedBytes(); }
 
 protected:

@@ -172,6 +172,7 @@ void LibeventReactor::run(bool installSignalHandlers) {
     started_ = true;
     events_->fire("startup", [this, installSignalHandlers] {
         if (installSignalHandlers) installSignals();
+        pool_->start();
         running_ = true;
     });
     while (!leaveLoop_) iterate();

@@ -75,6 +75,8 @@ public:
     void setTcpKeepAlive(bool enabled) override { keepAlive_ = enabled; }
     void setFinishWriting(bool enabled) override { finishWriting_ = enabled; }
     void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    /// Kept for nothing: in memory nobody stalls but by the test's will.
+    void setCloseTimeout(Duration) override {}
     std::size_t bufferedBytes() const override { return output_.size(); }
 
 protected:

@@ -84,6 +84,8 @@ public:
     void setTcpKeepAlive(bool enabled) override { keepAlive_ = enabled; }
     void setFinishWriting(bool enabled) override { finishWriting_ = enabled; }
     void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    /// Kept for nothing: in memory nobody stalls but by the test's will.
+    void setCloseTimeout(Duration) override {}
     /// The size of value().
     std::size_t bufferedBytes() const override { return written_.size(); }
 

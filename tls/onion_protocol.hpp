@@ -67,6 +67,7 @@ public:
     void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
     void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    void setCloseTimeout(Duration timeout) override { tcp().setCloseTimeout(timeout); }
     std::size_t bufferedBytes() const override;
 
 protected:

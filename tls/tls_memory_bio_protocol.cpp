@@ -4,7 +4,6 @@
 #include <typeinfo>
 
 #include <torsion/core/log.hpp>
-#include <torsion/core/type_name.hpp>
 #include <torsion/protocols/wrapping_factory.hpp>
 #include <torsion/tls/certificate.hpp>
 #include <torsion/tls/producer_membrane.hpp>
@@ -317,8 +316,7 @@ void TLSMemoryBIOProtocol::fail(const Failure& reason) {
 
 void TLSMemoryBIOProtocol::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
     if (producer_) {
-        throw RuntimeError("Cannot register producer " + typeName(typeid(*producer)) +
-                           ", because another one was never unregistered");
+        throw RuntimeError("Cannot register a producer, because another one was never unregistered");
     }
     if (!alive() || closeSent_) {
         producer->stopProducing();

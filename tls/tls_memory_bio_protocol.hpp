@@ -67,6 +67,7 @@ public:
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
     /// Of what waits here and below. The transport below is not asked for a limit of its own any more.
     void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    void setCloseTimeout(Duration timeout) override { tcp().setCloseTimeout(timeout); }
     std::size_t bufferedBytes() const override;
 
     // TLSTransport

@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kSendBudget = 1U << 20;
 constexpr std::size_t kMostPieces = 64;
 
+std::string nameOf(const Protocol* protocol) { return protocol != nullptr ? typeName(typeid(*protocol)) : "a protocol"; }
+
 void stopQuietly(Producer& producer) {
     try {
         producer.stopProducing();
@@ -61,6 +63,7 @@ public:
     void setTcpKeepAlive(bool enabled) override { connection_.setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { connection_.setFinishWriting(enabled); }
     void setOutputLimit(std::size_t octets) override { connection_.outputLimit_ = octets; }
+    void setCloseTimeout(Duration timeout) override { connection_.setCloseTimeout(timeout); }
     std::size_t bufferedBytes() const override { return connection_.output_.size(); }
 
 protected:
@@ -83,7 +86,7 @@ void Connection::fenced(Call&& call) {
         call();
     } catch (...) {
         const Failure failure = Failure::current();
-        log::err(failure, "in a callback of " + (protocol_ ? typeName(typeid(*protocol_)) : std::string("a protocol")));
+        log::err(failure, "in a callback of " + nameOf(protocol_.get()));
         inCallback_ = false;
         end(failure);
     }
@@ -102,7 +105,7 @@ std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, Loss
         protocol_->makeConnection(self_);
     } catch (...) {
         raised = Failure::current();
-        log::err(*raised, "in connectionMade of " + typeName(typeid(*protocol_)));
+        log::err(*raised, "in connectionMade of " + nameOf(protocol_.get()));
     }
     inCallback_ = false;
     if (raised) {
@@ -217,7 +220,7 @@ bool Connection::sendSome(std::size_t& budget) {
         const std::size_t octets = static_cast<std::size_t>(sent);
         output_.consume(octets);
         budget -= std::min(budget, octets);
-        if (stallTimer_.active()) stallTimer_.reset(kStalledCloseTimeout);
+        if (stallTimer_.active()) stallTimer_.reset(closeTimeout_);
         return budget > 0;
     }
     if (errno == EINTR) return true;
@@ -269,7 +272,7 @@ void Connection::halfClosed() {
 /// Every wait has a bound, also that of a closing connection for a peer that reads nothing.
 void Connection::watchStall() {
     if (stallTimer_.active() || output_.empty()) return;
-    stallTimer_ = turn_.clock().callLater(kStalledCloseTimeout, [this] {
+    stallTimer_ = turn_.clock().callLater(closeTimeout_, [this] {
         socket_.resetOnClose();
         end(ConnectionLost("the peer took nothing of what was left to send"));
     });
@@ -382,8 +385,7 @@ void Connection::registerProducer(std::shared_ptr<Producer> producer, bool strea
 
 void Connection::rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming) {
     if (producer_) {
-        throw RuntimeError("Cannot register producer " + typeName(typeid(*producer)) +
-                           ", because another one was never unregistered: " + typeName(typeid(*producer_)));
+        throw RuntimeError("Cannot register a producer, because another one was never unregistered");
     }
     if (!connected_ || aborted_ || failReason_) {
         producer->stopProducing();
@@ -458,6 +460,11 @@ void Connection::setOutputLimit(std::size_t octets) {
     } else {
         outputLimit_ = octets;
     }
+}
+
+void Connection::setCloseTimeout(Duration timeout) {
+    if (timeout <= Duration::zero()) throw ValueError("the close timeout must be positive");
+    closeTimeout_ = timeout;
 }
 
 std::size_t Connection::bufferedBytes() const { return tls_ ? tls_->bufferedBytes() : output_.size(); }

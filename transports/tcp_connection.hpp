@@ -65,6 +65,7 @@ public:
     void setTcpKeepAlive(bool enabled) override;
     void setFinishWriting(bool enabled) override { finishWriting_ = enabled; }
     void setOutputLimit(std::size_t octets) override;
+    void setCloseTimeout(Duration timeout) override;
     std::size_t bufferedBytes() const override;
 
     // TLSTransport
@@ -73,9 +74,6 @@ public:
     /// A producer is paused when more than this waits, and resumed when no more than the second does (PC-3, D23).
     static constexpr std::size_t kHighWater = 65536;
     static constexpr std::size_t kLowWater = 16384;
-
-    /// How long a connection that is closing waits for the peer to take anything of what is left.
-    static constexpr Duration kStalledCloseTimeout = std::chrono::seconds(60);
 
 protected:
     void writeView(BytesView data) override;
@@ -129,6 +127,7 @@ private:
     Address peer_;
     mutable Address host_;
     std::size_t outputLimit_ = kDefaultOutputLimit;
+    Duration closeTimeout_ = kDefaultStalledCloseTimeout;
     Side side_;
     bool connected_ = false;        ///< from open() to the loss
     bool disconnecting_ = false;

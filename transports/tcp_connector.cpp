@@ -7,7 +7,6 @@
 
 #include <torsion/core/defer_errors.hpp>
 #include <torsion/core/log.hpp>
-#include <torsion/core/type_name.hpp>
 
 namespace torsion::tcp {
 
@@ -30,12 +29,11 @@ void Connector::connect() {
     if (state_ != State::disconnected) throw RuntimeError("can't connect in this state: connecting or connected already");
     state_ = State::connecting;
     ++attempt_;
-    self_ = shared_from_this();
     if (!factoryStarted_) {
         factory_->doStart();
         factoryStarted_ = true;
     }
-    timer_ = reactor_.callLater(timeout_, [this] { failed(failureOf<TimeoutError>()); });
+    timer_ = reactor_.callLater(timeout_, [self = shared_from_this()] { self->failed(failureOf<TimeoutError>()); });
     const unsigned attempt = attempt_;
     factory_->startedConnecting(*this);
     if (state_ == State::connecting && attempt == attempt_) resolve();
@@ -109,6 +107,7 @@ void Connector::writable() {
 }
 
 void Connector::connected() {
+    const std::shared_ptr<Connector> self = shared_from_this();   // until here the timer held us, from now on the connection
     if (timer_.active()) timer_.cancel();
     watch_.reset();
     std::shared_ptr<Protocol> protocol;
@@ -116,7 +115,7 @@ void Connector::connected() {
         protocol = factory_->build(peer_);
     } catch (...) {
         const Failure failure = Failure::current();
-        log::err(failure, "in buildProtocol of " + typeName(typeid(*factory_)));
+        log::err(failure, "in buildProtocol of " + factory_->logPrefix());
         failed(failure);
         return;
     }
@@ -124,20 +123,20 @@ void Connector::connected() {
     if (!protocol) {
         // The factory refuses: it is told of a connection that is over (TR-15).
         socket_.close();
-        reactor_.turn().later([self = self_] { self->lost(failureOf<ConnectionDone>()); });
+        reactor_.turn().later([self] { self->lost(failureOf<ConnectionDone>()); });
         return;
     }
     const auto connection = std::make_shared<Connection>(reactor_, std::move(socket_), Connection::Side::client, peer_);
     connection_ = connection;
     const std::optional<Failure> raised =
-        connection->open(protocol, [self = self_](const Failure& reason) { self->lost(reason); });
+        connection->open(protocol, [self](const Failure& reason) { self->lost(reason); });
     factory_->protocolConnected(protocol, raised ? &*raised : nullptr);
 }
 
 void Connector::lost(const Failure& reason) {
     state_ = State::disconnected;
     connection_.reset();
-    const std::shared_ptr<Connector> keep = std::exchange(self_, nullptr);
+    const std::shared_ptr<Connector> keep = shared_from_this();
     try {
         factory_->clientConnectionLost(*this, reason);
     } catch (...) {
@@ -149,9 +148,9 @@ void Connector::lost(const Failure& reason) {
 
 void Connector::failed(const Failure& reason) {
     if (state_ != State::connecting) return;
+    const std::shared_ptr<Connector> keep = shared_from_this();
     cleanUp();
     state_ = State::disconnected;
-    const std::shared_ptr<Connector> keep = std::exchange(self_, nullptr);
     try {
         factory_->clientConnectionFailed(*this, reason);
     } catch (...) {
@@ -195,9 +194,10 @@ void Connector::disconnect() {
 
 void Connector::stopConnecting() {
     if (state_ != State::connecting) throw NotConnectingError();
+    const std::shared_ptr<Connector> self = shared_from_this();
     cleanUp();
     // The factory hears of it in a later turn, as of every other result.
-    timer_ = reactor_.callLater(Duration::zero(), [this] { failed(failureOf<UserError>()); });
+    timer_ = reactor_.callLater(Duration::zero(), [self] { self->failed(failureOf<UserError>()); });
 }
 
 void Connector::reactorGone(const Failure& reason) { failed(reason); }

@@ -11,8 +11,8 @@
 
 namespace torsion::tcp {
 
-/// The client's side of a TCP connection, from the attempt to the loss (twisted.internet.tcp.Connector). Keeps itself alive
-/// unless disconnected.
+/// The client's side of a TCP connection, from the attempt to the loss (twisted.internet.tcp.Connector). Held by
+/// the timer of its attempt, then by its connection.
 class Connector final : public torsion::Connector, public DescriptorListener, public std::enable_shared_from_this<Connector> {
 public:
     Connector(Reactor& reactor, const std::string& host, int port, std::shared_ptr<ClientFactory> factory, Duration timeout,
@@ -48,7 +48,6 @@ private:
     State state_ = State::disconnected;
     bool factoryStarted_ = false;
     unsigned attempt_ = 0;   ///< tells what was posted for an attempt that is over by now
-    std::shared_ptr<Connector> self_;
     DelayedCall timer_;
     Deferred<void> resolution_{};
     bool resolving_ = false;

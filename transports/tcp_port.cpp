@@ -9,7 +9,6 @@
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
-#include <torsion/core/type_name.hpp>
 #include <torsion/transports/tcp_connection.hpp>
 
 namespace torsion::tcp {
@@ -132,7 +131,7 @@ void Port::serve(Socket socket, const Address& peer) {
     try {
         protocol = factory_->build(peer);
     } catch (...) {
-        log::err(Failure::current(), "in buildProtocol of " + typeName(typeid(*factory_)));
+        log::err(Failure::current(), "in buildProtocol of " + factory_->logPrefix());
     }
     if (!protocol) return;
     const auto connection = std::make_shared<Connection>(reactor_, std::move(socket), Connection::Side::server, peer);
