@@ -149,6 +149,15 @@ void TLSMemoryBIOProtocol::heardClose() {
 void TLSMemoryBIOProtocol::closed(BytesView) {
     setDisconnecting();
     transport().loseConnection();
+    const std::shared_ptr<ProducerMembrane> producer = std::exchange(producer_, nullptr);
+    if (!producer) return;   // or an onion has moved it
+    // Nobody takes what it makes any more, and the close below would wait for it.
+    transport().unregisterProducer();
+    try {
+        producer->stopProducing();
+    } catch (...) {
+        log::err(Failure::current(), "in stopProducing");
+    }
 }
 
 void TLSMemoryBIOProtocol::handshakeFinished() {
@@ -190,16 +199,14 @@ void TLSMemoryBIOProtocol::writeView(BytesView data) {
         return;
     }
     const bool ready = handshakeDone_ && !engine_.busy();
-    if (ready && pending_.empty() && data.size() >= kRecord) {
-        const std::size_t whole = data.size() / kRecord * kRecord;
+    const std::size_t whole = ready && pending_.empty() ? data.size() / kRecord * kRecord : 0;
+    const BytesView rest = data.substr(whole);
+    if (pending_.empty() && pending_.capacity() < rest.size()) pending_ = turn().takeBytes();
+    pending_.append(rest);   // first, so that what a producer writes when it is told to pause comes behind it
+    if (whole > 0) {
         encrypt(data.substr(0, whole));   // from where it is
-        data.remove_prefix(whole);
-        if (data.empty() || !alive()) return;
+        if (!alive()) return;
     }
-    if (pending_.capacity() < data.size()) {
-        if (pending_.empty()) pending_ = turn().takeBytes();
-    }
-    pending_.append(data);
     if (ready && pending_.size() >= kRecord) flush();
     if (!pending_.empty()) schedule();
 }
@@ -236,15 +243,22 @@ void TLSMemoryBIOProtocol::finishClosing() {
 void TLSMemoryBIOProtocol::sendCloseNotify() {
     if (closeSent_) return;
     closeSent_ = true;
+    const std::size_t ahead = waitingBelow();
     if (engine_.shutdown() != ssl::Engine::Outcome::ok) {
         fail(engine_.failure());
     } else if (!closeReceived_ && !halfClosing_) {
-        expectClose();
+        expectClose(ahead);
     }
 }
 
-void TLSMemoryBIOProtocol::expectClose() {
-    expect(options_->closeTimeout(), [this] {
+/// The limit is for the answer: while the peer still takes what was written before, it begins anew.
+/// @param ahead how much waits below, ahead of our close_notify
+void TLSMemoryBIOProtocol::expectClose(std::size_t ahead) {
+    expect(options_->closeTimeout(), [this, ahead] {
+        if (waitingBelow() < ahead) {
+            expectClose(waitingBelow());
+            return;
+        }
         fail(TLSCloseTimeout("the limit is " + std::to_string(options_->closeTimeout() / std::chrono::milliseconds(1)) + " ms"));
         transport().abortConnection();
     });
@@ -256,7 +270,7 @@ void TLSMemoryBIOProtocol::closeLayer() {
     const bool sentAlready = closeSent_;
     halfClosing_ = false;
     if (!alive()) return;
-    if (sentAlready && !closeReceived_) expectClose();
+    if (sentAlready && !closeReceived_) expectClose(waitingBelow());
     if (processing_) return;   // the end of process() does it
     flush();
     finishClosing();
@@ -333,9 +347,8 @@ void TLSMemoryBIOProtocol::unregisterProducer() {
     const std::shared_ptr<ProducerMembrane> producer = std::exchange(producer_, nullptr);
     if (!producer) return;
     producer->detach();
-    if (!alive()) return;
-    transport().unregisterProducer();
-    if (closing_ && !processing_) turn().atEnd(*this, depth_);   // the close may have waited for this
+    transport().unregisterProducer();   // also if this layer is over: the one below may go on, or wait for this
+    if (alive() && closing_ && !processing_) turn().atEnd(*this, depth_);   // the close may have waited for this
 }
 
 void TLSMemoryBIOProtocol::pauseProducing() {
@@ -384,7 +397,7 @@ std::string TLSMemoryBIOProtocol::tlsVersion() const { return handshakeDone_ ? e
 std::string TLSMemoryBIOProtocol::tlsCipher() const { return handshakeDone_ ? engine_.session().cipher() : std::string(); }
 
 std::size_t TLSMemoryBIOProtocol::bufferedBytes() const {
-    return pending_.size() + (below_ != nullptr ? below_->bufferedBytes() : 0);
+    return pending_.size() + waitingBelow();
 }
 
 void TLSMemoryBIOProtocol::startTLS(const ssl::ContextFactory&, TLSRole, Residue) {

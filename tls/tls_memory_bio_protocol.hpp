@@ -114,12 +114,13 @@ private:
     void encrypt(BytesView data);
     void finishClosing();
     void sendCloseNotify();
-    void expectClose();
+    void expectClose(std::size_t ahead);
     void schedule();
     void fail(const Failure& reason);
     void expect(Duration timeout, Function<void()> otherwise);
     void goOnAfterPause();
     bool takesWrites() const noexcept;
+    std::size_t waitingBelow() const { return below_ != nullptr ? below_->bufferedBytes() : 0; }
     bool alive() const noexcept { return connected() && !over_; }
     TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
 

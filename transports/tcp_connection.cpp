@@ -352,11 +352,11 @@ void Connection::end(const Failure& proposed) {
     if (!aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
     socket_.close();
     output_.clear();
-    const std::shared_ptr<TLSMemoryBIOProtocol> tls = std::exchange(tls_, nullptr);
     const std::shared_ptr<Protocol> protocol = std::exchange(protocol_, nullptr);
-    // Through TLS, if it is on: it knows better why.
-    if (tls) {
+    // Through TLS, if it is on: it knows better why. Until then it is asked for the peer's certificate (TLS-21).
+    if (const std::shared_ptr<TLSMemoryBIOProtocol> tls = tls_) {
         tls->deliverConnectionLost(reason);
+        tls_.reset();
         turn_.deferDeletion(tls);
     } else {
         protocol->deliverConnectionLost(reason);
