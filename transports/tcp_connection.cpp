@@ -49,7 +49,7 @@ public:
     void resumeProducing() override { connection_.rawResumeProducing(); }
     void stopProducing() override { connection_.rawLoseConnection(); }
     void loseConnection() override { connection_.rawLoseConnection(); }
-    void abortConnection() override { connection_.abortConnection(); }
+    void abortConnection() override { connection_.rawAbortConnection(); }
     void failConnection(const Failure& reason) override { connection_.rawFailConnection(reason); }
     Address getPeer() const override { return connection_.getPeer(); }
     Address getHost() const override { return connection_.getHost(); }
@@ -108,7 +108,7 @@ std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, Loss
         log::err(*raised, "in connectionMade of " + nameOf(protocol_.get()));
     }
     inCallback_ = false;
-    if (raised) {
+    if (raised && connected_) {
         turn_.later([self = self_, failure = *raised] { self->end(failure); });
     } else {
         scheduleFlush();
@@ -170,7 +170,7 @@ void Connection::rawWrite(Data&& data) {
     if (output_.size() > outputLimit_) {
         rawFailConnection(OutputLimitExceeded(std::to_string(output_.size()) + " octets wait, the limit is " +
                                               std::to_string(outputLimit_)));
-        abortConnection();
+        rawAbortConnection();
         return;
     }
     output_.append(std::forward<Data>(data));
@@ -232,23 +232,25 @@ bool Connection::sendSome(std::size_t& budget) {
 void Connection::flush() {
     if (!connected_ || aborted_) return;
     inFlush_ = true;
+    const bool hadOutput = !output_.empty();
     std::size_t budget = kSendBudget;
     while (connected_ && !output_.empty() && sendSome(budget)) {
     }
     if (connected_) {
         watch_->setWriting(!output_.empty());
-        flushed();
+        flushed(hadOutput);
     }
     inFlush_ = false;
 }
 
 /// What follows from having sent: the producer goes on, and a close that waited for this happens.
-void Connection::flushed() {
-    if (producer_ && (streaming_ ? producerPaused_ && output_.size() <= kLowWater : output_.empty())) {
+/// @param hadOutput whether there was anything to send: a pull producer is asked once for each time the queue empties (PC-2)
+void Connection::flushed(bool hadOutput) {
+    if (producer_ && (streaming_ ? producerPaused_ && output_.size() <= kLowWater : hadOutput && output_.empty())) {
         producerPaused_ = false;
         const std::shared_ptr<Producer> producer = producer_;
         fenced([&] { producer->resumeProducing(); });
-        if (!connected_) return;
+        if (!connected_ || aborted_) return;
     }
     if (!output_.empty() || producer_) {
         if (disconnecting_) watchStall();
@@ -313,6 +315,14 @@ void Connection::rawFailConnection(const Failure& reason) {
 }
 
 void Connection::abortConnection() {
+    if (tls_) {
+        tls_->abortConnection();   // so that it delivers nothing more of what it has
+    } else {
+        rawAbortConnection();
+    }
+}
+
+void Connection::rawAbortConnection() {
     if (!connected_ || aborted_) return;
     aborted_ = true;
     disconnecting_ = true;

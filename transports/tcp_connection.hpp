@@ -90,6 +90,7 @@ private:
 
     // The socket itself, below any TLS.
     void rawLoseConnection();
+    void rawAbortConnection();
     void rawFailConnection(const Failure& reason);
     void rawLoseWriteConnection();
     void rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming);
@@ -104,7 +105,7 @@ private:
     void scheduleFlush();
     void flush();
     bool sendSome(std::size_t& budget);
-    void flushed();
+    void flushed(bool hadOutput);
     void peerClosed();
     void halfClosed();
     void watchStall();

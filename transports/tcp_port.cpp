@@ -47,13 +47,14 @@ void Port::startListening() {
     socket.setFlag(SOL_SOCKET, SO_REUSEADDR, true);
     if (const int error = socket.bind(address)) throw CannotListenError(interface_, wantedPort_, error);
     if (::listen(socket.descriptor(), backlog_) != 0) throw CannotListenError(interface_, wantedPort_, errno);
-    socket_ = std::move(socket);
-    reserve_ = reserve();
-    host_ = socket_.localAddress();
+    host_ = socket.localAddress();
     hostIsExact_ = !(host_.host() == "0.0.0.0" || host_.host() == "::");
     log::msg(factory_->logPrefix() + " starting on " + std::to_string(host_.port()));
+    std::unique_ptr<DescriptorWatch> watch = reactor_.watch(socket.descriptor(), *this);
     factory_->doStart();
-    watch_ = reactor_.watch(socket_.descriptor(), *this);
+    socket_ = std::move(socket);
+    reserve_ = reserve();
+    watch_ = std::move(watch);
     watch_->setReading(true);
     self_ = shared_from_this();
 }
@@ -72,8 +73,8 @@ void Port::close() {
     socket_.close();
     reserve_.close();
     log::msg("(TCP Port " + std::to_string(host_.port()) + " Closed)");
-    factory_->doStop();
     reactor_.turn().deferDeletion(std::move(self_));
+    factory_->doStop();   // last: it may throw
 }
 
 void Port::reactorGone(const Failure&) {
@@ -105,9 +106,11 @@ bool Port::acceptFailed(int error) {
         case EPERM:          // a firewall took it
         case ECONNABORTED:   // the client gave up while it waited
             return true;
-        case EMFILE: shedBacklog(); return false;
+        case EMFILE:
+            if (shedBacklog()) return false;
+            [[fallthrough]];
         default:
-            // ENFILE, ENOBUFS, ENOMEM: the connection still waits, and would be reported at once again.
+            // EMFILE without a reserve, ENFILE, ENOBUFS, ENOMEM: the connection still waits, and would be reported at once again.
             log::warn("Could not accept new connection (" + std::string(std::strerror(error)) + ")");
             watch_->setReading(false);
             retry_ = reactor_.callLater(kAcceptPause, [this] { watch_->setReading(true); });
@@ -116,7 +119,10 @@ bool Port::acceptFailed(int error) {
 }
 
 /// We are out of descriptors: whoever waits would wait for ever. Gives up the reserve to accept and close them.
-void Port::shedBacklog() {
+/// @return false if there is no reserve to give up
+bool Port::shedBacklog() {
+    if (!reserve_) reserve_ = reserve();
+    if (!reserve_) return false;
     log::warn("Could not accept new connection (EMFILE): closing those that wait");
     reserve_.close();
     for (int i = 0; i < backlog_ + 1; ++i) {
@@ -124,6 +130,7 @@ void Port::shedBacklog() {
         if (!refused) break;
     }
     reserve_ = reserve();
+    return true;
 }
 
 void Port::serve(Socket socket, const Address& peer) {

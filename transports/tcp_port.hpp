@@ -28,7 +28,7 @@ private:
 
     bool acceptOne();
     bool acceptFailed(int error);
-    void shedBacklog();
+    bool shedBacklog();
     void serve(Socket socket, const Address& peer);
     void close();
 
