@@ -45,13 +45,14 @@ CannotListenError::CannotListenError(const std::string& interface, int port, int
       osError_(osError),
       port_(port) {}
 
-Failure connectFailure(int osError) {
+Failure connectFailure(int osError, const std::string& where) {
+    const std::string detail = where + ": " + std::system_category().message(osError);
     switch (osError) {
-        case ECONNREFUSED: return failureOf<ConnectionRefusedError>();
+        case ECONNREFUSED: return ConnectionRefusedError(detail);
         case ENETUNREACH:
-        case EHOSTUNREACH: return failureOf<NoRouteError>();
-        case ETIMEDOUT: return failureOf<TCPTimedOutError>();
-        default: return ConnectError(osError);
+        case EHOSTUNREACH: return NoRouteError(detail);
+        case ETIMEDOUT: return TCPTimedOutError(detail);
+        default: return ConnectError(osError, where);
     }
 }
 

@@ -156,8 +156,9 @@ TORSION_ERROR(NotListeningError, detail::ExactRuntimeError, "The Port was not li
 TORSION_ERROR(ReactorNotRunning, detail::ExactRuntimeError, "Error trying to stop a reactor that is not running");
 TORSION_ERROR(ReactorAlreadyRunning, detail::ExactRuntimeError, "Error trying to run a reactor that is already running");
 
-/// The ConnectError that Twisted's getConnectError makes of an errno.
 class Failure;
-Failure connectFailure(int osError);
+
+/// The ConnectError that fits an errno (getConnectError). Its text has @p where, the address, and the system's words.
+Failure connectFailure(int osError, const std::string& where);
 
 }  // namespace torsion

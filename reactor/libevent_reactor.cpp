@@ -33,9 +33,9 @@ class LibeventReactor::SystemEvents : public detail::SystemEvents {};
 class LibeventReactor::Watch final : public DescriptorWatch {
 public:
     Watch(LibeventReactor& reactor, int descriptor, DescriptorListener& listener)
-        : reactor_(&reactor), listener_(listener), descriptor_(descriptor), place_(reactor.watches_.size()) {
+        : reactor_(&reactor), list_(&reactor.watches_), listener_(listener), descriptor_(descriptor), place_(list_->size()) {
         event_assign(&read_, reactor.loop_->base(), descriptor, EV_READ | EV_PERSIST, &Watch::onReadable, this);
-        reactor.watches_.push_back(this);
+        list_->push_back(this);
     }
     ~Watch() override { detach(); }
 
@@ -67,7 +67,7 @@ public:
         if (reactor_ == nullptr) return;
         if (reading_) event_del(&read_);
         if (writing_) event_del(write_.get());
-        std::vector<Watch*>& all = reactor_->watches_;
+        std::vector<Watch*>& all = *list_;
         all[place_] = all.back();
         all[place_]->place_ = place_;
         all.pop_back();
@@ -75,6 +75,9 @@ public:
     }
 
     DescriptorListener& listener() const noexcept { return listener_; }
+
+    /// It has been moved, with all others, to another list.
+    void setList(std::vector<Watch*>& list) noexcept { list_ = &list; }
 
 private:
     template <class Call>
@@ -96,6 +99,7 @@ private:
     }
 
     LibeventReactor* reactor_;
+    std::vector<Watch*>* list_;
     DescriptorListener& listener_;
     int descriptor_;
     bool reading_ = false;
@@ -119,6 +123,7 @@ LibeventReactor::LibeventReactor()
 LibeventReactor::~LibeventReactor() {
     pool_->stop();
     disconnectAll(failureOf<ConnectionLost>());
+    dying_ = true;   // whoever begins something new now would keep us for ever
     cancelForever();
     // What is destroyed may schedule, post or defer more: in rounds, until nothing is left.
     for (;;) {
@@ -135,7 +140,11 @@ LibeventReactor::~LibeventReactor() {
         disconnectAll(failureOf<ConnectionLost>());
     }
     events_.reset();
-    if (currentReactor == this) currentReactor = previous_;
+    for (LibeventReactor** link = &currentReactor; *link != nullptr; link = &(*link)->previous_) {
+        if (*link != this) continue;
+        *link = previous_;
+        break;
+    }
 }
 
 LibeventReactor* LibeventReactor::current() noexcept { return currentReactor; }
@@ -164,12 +173,12 @@ void LibeventReactor::run(bool installSignalHandlers) {
     if (inRun_) throw ReactorAlreadyRunning();
     owner_ = std::this_thread::get_id();
     inRun_ = true;
+    ++runs_;
     leaveLoop_ = false;
     stopRequested_ = false;
     stopping_ = false;
     exitSignal_ = 0;
     LibeventReactor* const before = std::exchange(currentReactor, this);
-    started_ = true;
     events_->fire("startup", [this, installSignalHandlers] {
         if (installSignalHandlers) installSignals();
         pool_->start();
@@ -179,7 +188,6 @@ void LibeventReactor::run(bool installSignalHandlers) {
     turn_.end();
     removeSignals();
     running_ = false;
-    started_ = false;
     inRun_ = false;
     currentReactor = before;
 }
@@ -197,13 +205,14 @@ void LibeventReactor::iterate() {
 }
 
 void LibeventReactor::stop() {
+    if (!inRun_) throw ReactorNotRunning();
     if (!onOwnThread()) {
-        callFromThread([this] {
-            if (started_ && !stopRequested_) stop();
+        callFromThread([this, meant = runs_.load()] {   // for this run, not for the next
+            if (meant == runs_ && !stopRequested_) stop();
         });
         return;
     }
-    if (!started_ || stopRequested_) throw ReactorNotRunning();
+    if (stopRequested_) throw ReactorNotRunning();
     stopRequested_ = true;
 }
 
@@ -215,11 +224,13 @@ void LibeventReactor::crash() {
 
 void LibeventReactor::beginShutdown() {
     stopping_ = true;
+    // What is waited for may end inside some protocol's callback, which must not be told of its loss before it returns.
+    const auto soon = [this](Function<void()> rest) { turn_.later(std::move(rest)); };
     events_->fire("shutdown", [this] {
         crash();
         pool_->stop();
         disconnectAll(failureOf<ConnectionLost>());
-    });
+    }, soon);
 }
 
 void LibeventReactor::callWhenRunning(Function<void()> function) {
@@ -256,12 +267,17 @@ void LibeventReactor::fireSystemEvent(const std::string& event) {
 
 std::unique_ptr<DescriptorWatch> LibeventReactor::watch(int descriptor, DescriptorListener& listener) {
     assertThread();
+    if (dying_) throw RuntimeError("the reactor is being destroyed");
     return std::make_unique<Watch>(*this, descriptor, listener);
 }
 
+/// Tells all that there are; not those that begin from there, or a factory that reconnects at once would go on for ever.
 void LibeventReactor::disconnectAll(const Failure& reason) {
-    while (!watches_.empty()) {
-        Watch* const watch = watches_.back();
+    std::vector<Watch*> all;
+    all.swap(watches_);
+    for (Watch* watch : all) watch->setList(all);
+    while (!all.empty()) {
+        Watch* const watch = all.back();
         DescriptorListener& listener = watch->listener();
         watch->detach();   // whatever the listener does, each is told once
         try {
@@ -303,6 +319,7 @@ std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, 
 }
 
 void LibeventReactor::callFromThread(Function<void()> function) {
+    if (!function) throw ValueError("callFromThread needs a function to call");
     {
         const std::lock_guard lock(threadCallsMutex_);
         threadCalls_.push_back(std::move(function));
@@ -360,7 +377,7 @@ void LibeventReactor::installSignals() {
         loop_->addSignal(number, [this, number] {
             log::msg(std::string("Received SIG") + sigabbrev_np(number) + ", shutting down.");
             exitSignal_ = number;
-            if (started_ && !stopRequested_) stop();
+            if (!stopRequested_) stop();
         });
     };
     struct sigaction present {};

@@ -103,12 +103,13 @@ private:
 
     std::atomic<std::thread::id> owner_{};
     std::atomic<bool> inRun_{false};
-    bool started_ = false;   ///< from the startup event on; running_ comes with its second phase
-    bool running_ = false;
+    std::atomic<unsigned> runs_{0};   ///< tells what was asked of a run that is over by now
+    bool running_ = false;            ///< from the second phase of the startup event on
     bool stopping_ = false;
     bool leaveLoop_ = false;
+    bool dying_ = false;
     int exitSignal_ = 0;
-    LibeventReactor* previous_ = nullptr;
+    LibeventReactor* previous_ = nullptr;   ///< made on this thread before us
 };
 
 }  // namespace torsion

@@ -1,5 +1,6 @@
 #include <torsion/reactor/system_events.hpp>
 
+#include <algorithm>
 #include <vector>
 
 #include <torsion/core/error.hpp>
@@ -43,27 +44,38 @@ std::vector<Deferred<void>> SystemEvents::runPhase(const std::string& event, Sys
     return results;
 }
 
-void SystemEvents::fire(const std::string& event, Function<void()> core) {
-    struct Wait {
-        std::size_t left = 1;   // one for ourselves, while we still add
-        Function<void()> core;
-    };
+void SystemEvents::fire(const std::string& event, Function<void()> core, Function<void(Function<void()>)> soon) {
     const auto wait = std::make_shared<Wait>();
+    wait->event = event;
     wait->core = std::move(core);
-    const auto one = [this, event, wait] {
-        if (--wait->left != 0) return;
-        wait->core();
-        runRest(event, SystemEventPhase::during);
-        runRest(event, SystemEventPhase::after);
-    };
+    waiting_.push_back(wait);
     for (Deferred<void>& result : runPhase(event, SystemEventPhase::before)) {
         if (!result) continue;
         ++wait->left;
         result.addErrback([event](const Failure& failure) {
             log::err(failure, "in a trigger before the system event " + event);
-        }).addCallback(one);
+        }).addCallback([this, weak = std::weak_ptr<Wait>(wait)] {
+            const std::shared_ptr<Wait> waited = weak.lock();
+            if (!waited || --waited->left != 0) return;
+            if (!waited->soon) {
+                goOn(waited);
+                return;
+            }
+            waited->soon([this, weak] {
+                if (const std::shared_ptr<Wait> alive = weak.lock()) goOn(alive);
+            });
+        });
     }
-    one();
+    wait->soon = std::move(soon);   // not for those that have fired already
+    if (--wait->left == 0) goOn(wait);
+}
+
+void SystemEvents::goOn(const std::shared_ptr<Wait>& wait) {
+    const std::shared_ptr<Wait> done = wait;
+    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), done));
+    done->core();
+    runRest(done->event, SystemEventPhase::during);
+    runRest(done->event, SystemEventPhase::after);
 }
 
 void SystemEvents::runRest(const std::string& event, SystemEventPhase phase) {

@@ -3,8 +3,10 @@
 #include <limits>
 
 #include <torsion/core/defer.hpp>
+#include <torsion/core/log.hpp>
 #include <torsion/tls/onion_tls_protocol.hpp>
 #include <torsion/tls/pop_on_disconnect_transport.hpp>
+#include <torsion/tls/producer_membrane.hpp>
 
 namespace torsion {
 
@@ -55,13 +57,8 @@ Protocol* OnionProtocol::wrapped() const noexcept {
 
 Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover) {
     if (!connected() || closing_) return defer::fail(ConnectionLost("startTLS was called when the connection was over"));
-    const Bytes residue = tail_->takeUnprocessed();
-    if (!residue.empty()) {
-        const Failure reason = PlaintextAfterStartTLS(std::to_string(residue.size()) + " octets");
-        failConnection(reason);
-        return defer::fail(reason);
-    }
     Deferred<void> started;
+    if (refuseResidue(started)) return started;
     Start start{options.share(), role, Bytes(leftover), started};
     if (mustWait()) {
         waiting_.emplace_back(std::move(start));
@@ -69,6 +66,16 @@ Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::
         push(std::move(start));
     }
     return started;
+}
+
+/// What the application has received and not interpreted must not be taken for what comes through the new layer.
+bool OnionProtocol::refuseResidue(const Deferred<void>& started) {
+    const Bytes residue = tail_->takeUnprocessed();
+    if (residue.empty()) return false;
+    const Failure reason = PlaintextAfterStartTLS(std::to_string(residue.size()) + " octets");
+    failConnection(reason);
+    started.errback(reason);
+    return true;
 }
 
 void OnionProtocol::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
@@ -188,6 +195,7 @@ void OnionProtocol::pop(OnionTLSProtocol& layer) {
         transport().loseConnection();   // the next one, or the head
         return;
     }
+    orphans_ = layer.stopped;   // where a loss finds them, for the application may throw
     announcing_ = true;
     struct Announced {
         explicit Announced(bool& flag) noexcept : flag_(flag) {}
@@ -202,10 +210,16 @@ void OnionProtocol::pop(OnionTLSProtocol& layer) {
     for (const Deferred<void>& stopped : layer.stopped) {
         if (!stopped.called()) stopped.callback();
     }
+    orphans_.clear();
 }
 
 /// To whoever now reads what the popped layer used to: the next place in the list.
 void OnionProtocol::deliverRest(unsigned place, BytesView rest) {
+    if (paused_ && !closing_) {   // by layerStopped
+        held_.append(rest);
+        heldPlace_ = place;
+        return;
+    }
     std::shared_ptr<Protocol> receiver = wrappedProtocol();
     for (; place > 1 && receiver; --place) {
         if (receiver.get() == tail_) return;
@@ -213,6 +227,20 @@ void OnionProtocol::deliverRest(unsigned place, BytesView rest) {
     }
     if (!receiver || !connected() || (closing_ && receiver.get() == tail_)) return;
     receiver->dataReceived(rest);
+}
+
+/// After resumeProducing; only then the layers below go on.
+void OnionProtocol::deliverHeld() {
+    if (paused_ || held_.empty()) return;
+    const Bytes rest = std::exchange(held_, Bytes());
+    try {
+        deliverRest(heldPlace_, rest);
+    } catch (...) {
+        const Failure failure = Failure::current();
+        log::err(failure, "in a callback after resumeProducing");
+        failConnection(failure);
+    }
+    if (!paused_) ProtocolWrapper::resumeProducing();
 }
 
 void OnionProtocol::runWaiting() {
@@ -223,11 +251,12 @@ void OnionProtocol::runWaiting() {
             waitingBytes_ -= data->size();
             transport().write(std::move(*data));
         } else if (auto* start = std::get_if<Start>(&operation)) {
-            push(std::move(*start));
+            if (!refuseResidue(start->started)) push(std::move(*start));   // more may have come while it waited
         } else {
             stop(std::get<Stop>(operation).stopped);
         }
     }
+    if (writeClosed_ && below_ != nullptr && !mustWait()) below_->loseWriteConnection();
     unparkProducer();
 }
 
@@ -244,7 +273,7 @@ void OnionProtocol::dataReceived(BytesView data) {
 
 void OnionProtocol::writeView(BytesView data) {
     // While closing only a producer may still finish, in the layer that waits for it.
-    if (!connected() || (closing_ && (!producer_ || producerParked_))) return;
+    if (!connected() || writeClosed_ || (closing_ && (!producer_ || producerParked_))) return;
     if (bufferedBytes() > outputLimit_) {
         failConnection(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " +
                                            std::to_string(outputLimit_)));
@@ -263,6 +292,22 @@ void OnionProtocol::writeView(BytesView data) {
     }
 }
 
+void OnionProtocol::pauseProducing() {
+    paused_ = true;
+    ProtocolWrapper::pauseProducing();
+}
+
+void OnionProtocol::resumeProducing() {
+    const bool wasPaused = std::exchange(paused_, false);
+    if (held_.empty()) {
+        ProtocolWrapper::resumeProducing();
+    } else if (wasPaused) {
+        turn().later([self = weak_from_this()] {
+            if (const auto alive = self.lock()) static_cast<OnionProtocol&>(*alive).deliverHeld();
+        });
+    }
+}
+
 // Producers: moved from layer to layer, without a stop.
 
 void OnionProtocol::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
@@ -271,19 +316,21 @@ void OnionProtocol::registerProducer(std::shared_ptr<Producer> producer, bool st
         producer->stopProducing();
         return;
     }
-    producer_ = std::move(producer);
     streaming_ = streaming;
-    if (mustWait()) {
-        producerParked_ = true;
-        if (streaming_) std::shared_ptr<Producer>(producer_)->pauseProducing();
-    } else {
-        transport().registerProducer(producer_, streaming_);
+    if (streaming) membrane_ = std::make_shared<ProducerMembrane>(*this, std::move(producer), true);
+    producer_ = streaming ? membrane_ : std::move(producer);
+    if (!mustWait()) {
+        transport().registerProducer(std::shared_ptr<Producer>(producer_), streaming);
+        return;
     }
+    producerParked_ = true;
+    if (const std::shared_ptr<ProducerMembrane> membrane = membrane_) membrane->setWaiting(true);
 }
 
 void OnionProtocol::unregisterProducer() {
     if (!producer_) return;
     producer_.reset();
+    if (const std::shared_ptr<ProducerMembrane> membrane = std::exchange(membrane_, nullptr)) membrane->detach();
     if (!std::exchange(producerParked_, false)) transport().unregisterProducer();
 }
 
@@ -291,16 +338,19 @@ void OnionProtocol::parkProducer() {
     if (!producer_ || producerParked_) return;
     producerParked_ = true;
     transport().unregisterProducer();
-    if (streaming_) std::shared_ptr<Producer>(producer_)->pauseProducing();
+    if (const std::shared_ptr<ProducerMembrane> membrane = membrane_) {
+        membrane->setWaiting(true);
+        membrane->resumeProducing();   // a layer that wanted a pause does not count any more
+    }
 }
 
 void OnionProtocol::unparkProducer() {
     if (!producer_ || !producerParked_ || mustWait()) return;
     producerParked_ = false;
-    const std::shared_ptr<Producer> producer = producer_;
-    // Resumed first: the layer may pause it at once.
-    if (streaming_) producer->resumeProducing();
-    if (producer_ == producer) transport().registerProducer(producer, streaming_);
+    const std::shared_ptr<ProducerMembrane> membrane = membrane_;
+    // Registered first: a producer that is resumed may write until somebody pauses it.
+    transport().registerProducer(std::shared_ptr<Producer>(producer_), streaming_);
+    if (membrane) membrane->setWaiting(false);
 }
 
 // The end.
@@ -315,7 +365,13 @@ void OnionProtocol::loseConnection() {
 void OnionProtocol::abortConnection() {
     closing_ = true;
     setDisconnecting();
-    if (head_) head_->abortConnection();
+    if (connected()) transport().abortConnection();   // through all layers, so that none delivers what it has
+}
+
+void OnionProtocol::loseWriteConnection() {
+    TCPTransport& below = tcp();
+    writeClosed_ = true;
+    if (!mustWait()) below.loseWriteConnection();
 }
 
 void OnionProtocol::failConnection(const Failure& reason) {
@@ -349,6 +405,8 @@ void OnionProtocol::connectionLost(const Failure& lost) {
     }
     if (producerParked_ && producer_) producer_->stopProducing();
     producer_.reset();
+    membrane_.reset();
+    held_.clear();
     ProtocolWrapper::connectionLost(lost);
     tail_ = nullptr;
     current_ = nullptr;

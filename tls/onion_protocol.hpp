@@ -12,6 +12,7 @@
 namespace torsion {
 
 class OnionTLSProtocol;
+class ProducerMembrane;
 
 /// A transport and protocol on which TLS layers stack: a doubly linked list of protocols and transports.
 ///
@@ -54,13 +55,16 @@ public:
     // As a transport.
     void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
     void unregisterProducer() override;
+    void pauseProducing() override;
+    void resumeProducing() override;
     void stopProducing() override { loseConnection(); }
     void loseConnection() override;
     void abortConnection() override;
     void failConnection(const Failure& reason) override;
 
     // TCPTransport: of the innermost layer, which knows what is its own to do
-    void loseWriteConnection() override { tcp().loseWriteConnection(); }
+    /// What is written from now on is dropped, also when the peer answers our close_notify and so takes the layer off.
+    void loseWriteConnection() override;
     bool getTcpNoDelay() const override { return tcp().getTcpNoDelay(); }
     void setTcpNoDelay(bool enabled) override { tcp().setTcpNoDelay(enabled); }
     bool getTcpKeepAlive() const override { return tcp().getTcpKeepAlive(); }
@@ -94,8 +98,10 @@ private:
     void layerBroken() noexcept { closing_ = true; }
     void pop(OnionTLSProtocol& layer);
     void deliverRest(unsigned place, BytesView rest);
+    void deliverHeld();
 
     void push(Start start);
+    bool refuseResidue(const Deferred<void>& started);
     void stop(const std::vector<Deferred<void>>& stopped);
     void runWaiting();
     bool blocked() const noexcept;
@@ -114,12 +120,17 @@ private:
     std::size_t outputLimit_ = kDefaultOutputLimit;
     TCPTransport* below_ = nullptr;            ///< the ability of transport(), looked up once a layer
     std::vector<Deferred<void>> orphans_;      ///< Deferreds of operations that will not happen any more
-    std::shared_ptr<Producer> producer_;
+    std::shared_ptr<Producer> producer_;       ///< what is registered with the layers: the membrane, or a pull producer
+    std::shared_ptr<ProducerMembrane> membrane_;   ///< round a push producer, which hears of changes only
+    Bytes held_;                               ///< came behind a close_notify, to a paused application
+    unsigned heldPlace_ = 0;
     unsigned depth_ = 0;
     bool streaming_ = false;
     bool producerParked_ = false;
     bool passiveStopAllowed_ = true;
     bool closing_ = false;
+    bool writeClosed_ = false;                 ///< loseWriteConnection was called
+    bool paused_ = false;                      ///< the application is
     bool announcing_ = false;                  ///< layerStopped is on the stack: nothing goes below yet
 };
 

@@ -62,10 +62,16 @@ void ProducerMembrane::update() {
         return;
     }
     const std::shared_ptr<Producer> keep = original_;
-    if (paused_) {
-        keep->pauseProducing();
-    } else {
-        keep->resumeProducing();
+    try {
+        if (paused_) {
+            keep->pauseProducing();
+        } else {
+            keep->resumeProducing();
+        }
+    } catch (...) {   // not through OpenSSL, which may be what calls us
+        const Failure failure = Failure::current();
+        log::err(failure, "in a producer's pauseProducing or resumeProducing");
+        if (consumer_ != nullptr) consumer_->failConnection(failure);
     }
 }
 

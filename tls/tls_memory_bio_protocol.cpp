@@ -271,7 +271,15 @@ void TLSMemoryBIOProtocol::closeLayer() {
     halfClosing_ = false;
     if (!alive()) return;
     if (sentAlready && !closeReceived_) expectClose(waitingBelow());
+    finishSoon();
+}
+
+void TLSMemoryBIOProtocol::finishSoon() {
     if (processing_) return;   // the end of process() does it
+    if (engine_.busy()) {      // a producer called us from inside its pauseProducing
+        schedule();
+        return;
+    }
     flush();
     finishClosing();
 }
@@ -292,9 +300,7 @@ void TLSMemoryBIOProtocol::loseConnection() {
 void TLSMemoryBIOProtocol::loseWriteConnection() {
     if (!alive() || closing_) return;
     closing_ = halfClosing_ = true;
-    if (processing_) return;
-    flush();
-    finishClosing();
+    finishSoon();
 }
 
 void TLSMemoryBIOProtocol::abortConnection() {
@@ -307,7 +313,7 @@ void TLSMemoryBIOProtocol::abortConnection() {
 }
 
 void TLSMemoryBIOProtocol::failConnection(const Failure& reason) {
-    if (alive() && handshakeDone_) {
+    if (alive() && handshakeDone_ && !engine_.busy()) {
         flush();
         sendCloseNotify();
     }
@@ -352,6 +358,7 @@ void TLSMemoryBIOProtocol::unregisterProducer() {
 }
 
 void TLSMemoryBIOProtocol::pauseProducing() {
+    if (discarding_) return;   // or the peer's close_notify is never seen
     paused_ = true;
     transport().pauseProducing();
 }

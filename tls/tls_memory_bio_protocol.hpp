@@ -113,6 +113,7 @@ private:
     void deliver(BytesView plaintext);
     void encrypt(BytesView data);
     void finishClosing();
+    void finishSoon();
     void sendCloseNotify();
     void expectClose(std::size_t ahead);
     void schedule();

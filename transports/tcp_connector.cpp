@@ -27,12 +27,13 @@ Address Connector::getDestination() const {
 
 void Connector::connect() {
     if (state_ != State::disconnected) throw RuntimeError("can't connect in this state: connecting or connected already");
-    state_ = State::connecting;
-    ++attempt_;
+    watchNothing();
     if (!factoryStarted_) {
         factory_->doStart();
         factoryStarted_ = true;
     }
+    state_ = State::connecting;
+    ++attempt_;
     timer_ = reactor_.callLater(timeout_, [self = shared_from_this()] { self->failed(failureOf<TimeoutError>()); });
     const unsigned attempt = attempt_;
     factory_->startedConnecting(*this);
@@ -57,6 +58,10 @@ void Connector::resolve() {
             const std::shared_ptr<Connector> alive = current();
             if (!alive) return;
             alive->resolving_ = false;
+            if (addresses.empty()) {
+                alive->failedLater(DNSLookupError(alive->host_ + ": it has no address"));
+                return;
+            }
             // Like Twisted, which asks for IPv4 only; HostnameEndpoint is the one that tries them all.
             const auto ipv4 = std::find_if(addresses.begin(), addresses.end(), [](const Address& address) {
                 return address.kind() == Address::Kind::ipv4;
@@ -71,11 +76,16 @@ void Connector::resolve() {
         });
 }
 
+std::string Connector::where() const {
+    const std::string host = peer_.host();
+    return (peer_.kind() == Address::Kind::ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(peer_.port());
+}
+
 void Connector::connectTo(const Address& address) {
     peer_ = address;
     socket_ = Socket::stream(address);
     if (!socket_) {
-        failedLater(ConnectError(errno, "no socket for " + address.str()));
+        failedLater(ConnectError(errno, "no socket for " + where()));
         return;
     }
     if (bindAddress_.kind() != Address::Kind::none) {
@@ -89,10 +99,11 @@ void Connector::connectTo(const Address& address) {
     const socklen_t length = address.toSockaddr(&storage);
     const int result = ::connect(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&storage), length);
     if (result != 0 && errno != EINPROGRESS && errno != EINTR) {
-        failedLater(connectFailure(errno));
+        failedLater(connectFailure(errno, where()));
         return;
     }
     // Also if it is done already: the result never comes from inside connectTCP.
+    watch_.reset();
     watch_ = reactor_.watch(socket_.descriptor(), *this);
     watch_->setWriting(true);
 }
@@ -100,7 +111,7 @@ void Connector::connectTo(const Address& address) {
 void Connector::writable() {
     if (state_ != State::connecting) return;
     if (const int error = socket_.pendingError()) {
-        failed(connectFailure(error));
+        failed(connectFailure(error, where()));
     } else {
         connected();
     }
@@ -109,23 +120,25 @@ void Connector::writable() {
 void Connector::connected() {
     const std::shared_ptr<Connector> self = shared_from_this();   // until here the timer held us, from now on the connection
     if (timer_.active()) timer_.cancel();
-    watch_.reset();
+    state_ = State::connected;   // buildProtocol may ask, or disconnect
     std::shared_ptr<Protocol> protocol;
     try {
         protocol = factory_->build(peer_);
     } catch (...) {
         const Failure failure = Failure::current();
         log::err(failure, "in buildProtocol of " + factory_->logPrefix());
+        state_ = State::connecting;
         failed(failure);
         return;
     }
-    state_ = State::connected;
-    if (!protocol) {
-        // The factory refuses: it is told of a connection that is over (TR-15).
+    if (!protocol || !watch_) {
+        // The factory refuses, or has disconnected: it is told of a connection that is over (TR-15).
+        watchNothing();
         socket_.close();
         reactor_.turn().later([self] { self->lost(failureOf<ConnectionDone>()); });
         return;
     }
+    watch_.reset();
     const auto connection = std::make_shared<Connection>(reactor_, std::move(socket_), Connection::Side::client, peer_);
     connection_ = connection;
     const std::optional<Failure> raised =
@@ -134,6 +147,8 @@ void Connector::connected() {
 }
 
 void Connector::lost(const Failure& reason) {
+    if (state_ != State::connected) return;
+    watch_.reset();
     state_ = State::disconnected;
     connection_.reset();
     const std::shared_ptr<Connector> keep = shared_from_this();
@@ -171,7 +186,17 @@ void Connector::failedLater(const Failure& reason) {
 void Connector::ended() {
     if (state_ != State::disconnected || !factoryStarted_) return;
     factoryStarted_ = false;
-    factory_->doStop();
+    try {
+        factory_->doStop();
+    } catch (...) {
+        log::err(Failure::current(), "in stopFactory of " + factory_->logPrefix());
+    }
+}
+
+/// For the time without a socket: so the reactor tells us of its end then, too.
+void Connector::watchNothing() {
+    watch_.reset();
+    watch_ = reactor_.watch(-1, *this);
 }
 
 void Connector::cleanUp() {
@@ -188,7 +213,11 @@ void Connector::disconnect() {
     if (state_ == State::connecting) {
         stopConnecting();
     } else if (state_ == State::connected) {
-        if (const std::shared_ptr<Connection> connection = connection_.lock()) connection->loseConnection();
+        if (const std::shared_ptr<Connection> connection = connection_.lock()) {
+            connection->loseConnection();
+        } else {
+            watch_.reset();   // from inside buildProtocol: see connected()
+        }
     }
 }
 
@@ -196,10 +225,14 @@ void Connector::stopConnecting() {
     if (state_ != State::connecting) throw NotConnectingError();
     const std::shared_ptr<Connector> self = shared_from_this();
     cleanUp();
+    watchNothing();
     // The factory hears of it in a later turn, as of every other result.
     timer_ = reactor_.callLater(Duration::zero(), [self] { self->failed(failureOf<UserError>()); });
 }
 
-void Connector::reactorGone(const Failure& reason) { failed(reason); }
+void Connector::reactorGone(const Failure& reason) {
+    failed(reason);
+    lost(reason);   // if the factory refused, and was not told yet
+}
 
 }  // namespace torsion::tcp

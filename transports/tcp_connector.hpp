@@ -32,10 +32,12 @@ private:
 
     void resolve();
     void connectTo(const Address& address);
+    std::string where() const;
     void connected();
     void failed(const Failure& reason);
     void failedLater(const Failure& reason);
     void cleanUp();
+    void watchNothing();
     void ended();
     void lost(const Failure& reason);
 

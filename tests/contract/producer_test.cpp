@@ -14,6 +14,7 @@ public:
     void pauseProducing() override {
         ++pauses;
         paused = true;
+        if (onPause) onPause();
     }
     void resumeProducing() override {
         ++resumes;
@@ -33,6 +34,7 @@ public:
     }
     int pauses = 0, resumes = 0, stops = 0;
     bool paused = false, unregisters = true;
+    std::function<void()> onPause;
     std::size_t left;
 
 private:
@@ -153,4 +155,108 @@ CONTRACT_CASE("the transports of two connections can feed each other") {
     until(link.reactor, [&] { return link.client->received.size() == big.size(); });
     CHECK(link.client->received == big);
     link.server->transport().unregisterProducer();
+}
+
+CONTRACT_CASE("a producer may unregister and close from inside pauseProducing, whatever calls it (PC-4) (TR-3)") {
+    for (const std::size_t blockSize : {5000U, 20000U}) {   // gathered, and encrypted at once
+        Link link(stack);
+        link.connect();
+        link.settle();
+        const auto pusher = std::make_shared<Pusher>(link.client->transport(), 100000, blockSize);
+        pusher->onPause = [&] {
+            pusher->onPause = nullptr;
+            link.client->transport().unregisterProducer();
+            link.client->transport().loseConnection();
+        };
+        link.client->transport().registerProducer(pusher, true);
+        link.reactor.callLater(0s, [&] { pusher->push(); });
+        link.untilBothLost();
+        CHECK(link.client->why() == "ConnectionDone");
+        CHECK(link.server->why() == "ConnectionDone");
+    }
+}
+
+CONTRACT_CASE("failConnection from inside pauseProducing is the reason (PC-4)") {
+    for (const std::size_t blockSize : {5000U, 20000U}) {
+        Link link(stack);
+        link.connect();
+        link.settle();
+        const auto pusher = std::make_shared<Pusher>(link.client->transport(), 100000, blockSize);
+        pusher->onPause = [&] { link.client->transport().failConnection(ValueError("too slow")); };
+        link.client->transport().registerProducer(pusher, true);
+        link.reactor.callLater(0s, [&] { pusher->push(); });
+        link.untilBothLost();
+        CHECK(link.client->why() == "ValueError");
+        CHECK(pusher->stops == 1);
+    }
+}
+
+CONTRACT_CASE("what pauseProducing throws goes to the writer over TCP, and is the reason of the loss over TLS (TR-13)") {
+    Link link(stack);
+    const int number = log::addObserver([](const log::Event&) {});
+    link.connect();
+    link.settle();
+    const auto pusher = std::make_shared<Pusher>(link.client->transport(), 1000, 1000);
+    pusher->onPause = [] { throw ValueError("no pause"); };
+    link.client->transport().registerProducer(pusher, true);
+    bool thrown = false;
+    link.reactor.callLater(0s, [&] {
+        try {
+            while (pusher->left > 0 && !pusher->paused) pusher->push();
+        } catch (const ValueError&) {
+            thrown = true;
+            link.client->transport().abortConnection();
+        }
+    });
+    link.untilBothLost();
+    log::removeObserver(number);
+    CHECK(link.client->why() == (thrown ? "ConnectionAborted" : "ValueError"));
+    CHECK(pusher->stops == 1);
+}
+
+TEST_CASE("a pull producer that answers later is asked once for each time the queue empties (PC-2)") {
+    class Lazy : public PullProducer {
+    public:
+        void resumeProducing() override { ++asked; }
+        void stopProducing() override {}
+        int asked = 0;
+    };
+    Link link(stacks().front());
+    link.connect();
+    const auto lazy = std::make_shared<Lazy>();
+    link.client->transport().registerProducer(lazy, false);
+    for (int i = 0; i < 3; ++i) {
+        link.server->transport().write("something else happens");
+        link.settle();
+    }
+    CHECK(lazy->asked == 1);
+    link.client->transport().write("the piece");
+    link.settle();
+    CHECK(lazy->asked == 2);
+    link.client->transport().unregisterProducer();
+}
+
+TEST_CASE("unregisterProducer and abortConnection from inside resumeProducing is an abort (TR-7) (PC-2)") {
+    class Quitter : public PullProducer {
+    public:
+        explicit Quitter(Transport& transport) : transport_(transport) {}
+        void resumeProducing() override {
+            if (!std::exchange(asked_, true)) {
+                transport_.write("one");
+                return;
+            }
+            transport_.unregisterProducer();
+            transport_.abortConnection();
+        }
+        void stopProducing() override {}
+
+    private:
+        Transport& transport_;
+        bool asked_ = false;
+    };
+    Link link(stacks().front());
+    link.connect();
+    link.client->transport().registerProducer(std::make_shared<Quitter>(link.client->transport()), false);
+    link.untilBothLost();
+    CHECK(link.client->why() == "ConnectionAborted");
 }

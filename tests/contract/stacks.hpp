@@ -9,6 +9,7 @@
 
 #include <torsion/core/factory.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/protocols/protocol_proxy.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tls/onion.hpp>
@@ -58,6 +59,35 @@ private:
     ssl::Role role_;
 };
 
+/// Goes over to TLS before its protocol is connected.
+class UpgradingProxy : public ProtocolProxy {
+public:
+    UpgradingProxy(std::shared_ptr<Protocol> protocol, ssl::Role role) : ProtocolProxy(std::move(protocol)), role_(role) {}
+    void makeConnection(std::shared_ptr<Transport> transport) override {
+        transport->as<TLSTransport>().startTLS(recipe(role_));
+        ProtocolProxy::makeConnection(std::move(transport));
+    }
+
+private:
+    ssl::Role role_;
+};
+
+class UpgradingFactory : public ClientFactory {
+public:
+    UpgradingFactory(std::shared_ptr<Factory> wrapped, ssl::Role role) : wrapped_(std::move(wrapped)), role_(role) { noisy = false; }
+    std::shared_ptr<Protocol> buildProtocol(const Address& address) override {
+        std::shared_ptr<Protocol> protocol = wrapped_->build(address);
+        return protocol ? std::make_shared<UpgradingProxy>(std::move(protocol), role_) : nullptr;
+    }
+    void clientConnectionLost(Connector& connector, const Failure& reason) override {
+        dynamic_cast<ClientFactory&>(*wrapped_).clientConnectionLost(connector, reason);
+    }
+
+private:
+    std::shared_ptr<Factory> wrapped_;
+    ssl::Role role_;
+};
+
 inline std::shared_ptr<Factory> overTLS(ssl::Role role, std::shared_ptr<Factory> factory) {
     return std::make_shared<TLSMemoryBIOFactory>(recipe(role), role, std::move(factory));
 }
@@ -71,6 +101,14 @@ inline const std::vector<Stack>& stacks() {
         {"onion with two layers", true,
          [](ssl::Role role, std::shared_ptr<Factory> factory) -> std::shared_ptr<Factory> {
              return std::make_shared<ReadyOnionFactory>(std::move(factory), role);
+         }},
+        {"onion without a layer", false,
+         [](ssl::Role, std::shared_ptr<Factory> factory) -> std::shared_ptr<Factory> {
+             return std::make_shared<OnionFactory>(std::move(factory));
+         }},
+        {"TLS by startTLS", true,
+         [](ssl::Role role, std::shared_ptr<Factory> factory) -> std::shared_ptr<Factory> {
+             return std::make_shared<UpgradingFactory>(std::move(factory), role);
          }},
     };
     return all;

@@ -56,6 +56,30 @@ CONTRACT_CASE("nothing is delivered after loseConnection (TR-3) (D24)") {
     CHECK(link.client->lost == 1);
 }
 
+CONTRACT_CASE("nothing is delivered after abortConnection, of what one read brought either (TR-7) (TLS-13)") {
+    Link link(stack);
+    link.client->onData = [&](BytesView) {
+        link.client->transport().abortConnection();
+        link.client->onData = [](BytesView) { FAIL("delivered after abortConnection"); };
+    };
+    link.connect();
+    link.settle();
+    link.server->transport().write(Bytes(40000, 'x'));   // several records, and no more than one read
+    link.untilBothLost();
+    CHECK(link.client->why() == "ConnectionAborted");
+}
+
+CONTRACT_CASE("pauseProducing after loseConnection does not hold up the close (TR-14)") {
+    Link link(stack);
+    link.connect();
+    link.settle();
+    link.client->transport().loseConnection();
+    link.client->transport().pauseProducing();
+    link.untilBothLost();
+    CHECK(link.client->why() == "ConnectionDone");
+    CHECK(link.server->why() == "ConnectionDone");
+}
+
 CONTRACT_CASE("abortConnection drops what is queued, tells us in a later turn, and resets the peer (TR-7)") {
     Link link(stack);
     link.connect();

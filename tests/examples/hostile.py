@@ -1,13 +1,14 @@
 """Peers that misbehave below TLS: the one connection ends with its reason, the server lives, nothing leaks."""
 
 import errno
+import os
 import resource
 import select
 import socket
 import time
 
 from harness.cases import add_case
-from harness.programs import Failed, expect
+from harness.programs import Failed, Skipped, expect
 from harness.sockets import connect, read_line, wait_closed
 
 from .steps import LINE_SERVERS, descriptor_limit, good_client, losses, surviving
@@ -104,6 +105,8 @@ for server_name in ("echoserv", "echoserv_ssl", "onion_server"):
 
 def out_of_descriptors(kit, name):
     """More connections than the server has descriptors for: it goes on once there are some again."""
+    if "UBSAN_OPTIONS" in os.environ:
+        raise Skipped("UBSan's vptr check probes memory through a pipe, and takes objects for broken without descriptors")
     with surviving(kit, name, limits=descriptor_limit(64)) as server:
         socks = _connect_all(server.port, 150)
         time.sleep(0.3)  # let it run into the limit; nothing is expected to happen

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/protocols/wrapping_factory.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
 
 using namespace torsion;
@@ -288,4 +290,76 @@ TEST_CASE("several reactors live in one process, one after the other and one ins
         CHECK(LibeventReactor::current() == &second);
     });
     CHECK(diary == Diary{"first", "second"});
+}
+
+TEST_CASE("the current reactor is never one that is gone, in whatever order they end") {
+    auto first = std::make_unique<LibeventReactor>();
+    auto second = std::make_unique<LibeventReactor>();
+    first.reset();
+    CHECK(LibeventReactor::current() == second.get());
+    second.reset();
+    CHECK(LibeventReactor::current() == nullptr);
+}
+
+TEST_CASE("a before trigger's Deferred that fires when its reactor is gone does nothing (SE-4)") {
+    Deferred<void> never;
+    {
+        LibeventReactor reactor;
+        reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [never] { return never; });
+        reactor.callWhenRunning([&] {
+            reactor.stop();
+            reactor.callLater(1ms, [&] { reactor.crash(); });
+        });
+        reactor.run(false);
+    }
+    never.callback();
+}
+
+TEST_CASE("a protocol whose dataReceived ends the wait of the shutdown hears of its loss when that has returned (SE-1) (CL-1)") {
+    class Last : public Protocol {
+    public:
+        Last(Deferred<void> drained, int& lost) : drained_(std::move(drained)), lost_(lost) {}
+        void dataReceived(BytesView) override {
+            inside_ = true;
+            drained_.callback();
+            inside_ = false;
+        }
+        void connectionLost(const Failure&) override {
+            CHECK(!inside_);
+            ++lost_;
+        }
+
+    private:
+        Deferred<void> drained_;
+        int& lost_;
+        bool inside_ = false;
+    };
+    class Servers : public Factory {
+    public:
+        Servers(Deferred<void> drained, int& lost) : drained_(std::move(drained)), lost_(lost) {}
+        std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<Last>(drained_, lost_); }
+
+    private:
+        Deferred<void> drained_;
+        int& lost_;
+    };
+    class Greeter : public Protocol {
+    public:
+        explicit Greeter(Reactor* reactor) : reactor_(reactor) {}
+        void connectionMade() override {
+            reactor_->stop();
+            scope().callLater(*reactor_, 1ms, [this] { transport().write("that was all"); });
+        }
+
+    private:
+        Reactor* reactor_;
+    };
+    int lost = 0;
+    Deferred<void> drained;
+    LibeventReactor reactor;
+    const auto port = reactor.listenTCP(0, std::make_shared<WrappingFactory>(std::make_shared<Servers>(drained, lost)), 50, "127.0.0.1");
+    reactor.connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Greeter>(&reactor));
+    reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [drained] { return drained; });
+    reactor.run(false);
+    CHECK(lost == 1);
 }

@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
 
@@ -107,4 +108,21 @@ TEST_CASE("two reactors run on two threads and post to each other") {
     here.run(false);
     thread.join();
     CHECK(echoes == 1000);
+}
+
+TEST_CASE("a stop from a thread that comes too late for its run does not stop the next one (D22)") {
+    LibeventReactor reactor;
+    reactor.addSystemEventTrigger(SystemEventPhase::after, "shutdown", [&]() -> Deferred<void> {
+        std::thread([&] { reactor.stop(); }).join();
+        return defer::succeed();
+    });
+    reactor.callWhenRunning([&] { reactor.stop(); });
+    reactor.run(false);
+    bool later = false;
+    reactor.callLater(std::chrono::milliseconds(1), [&] {
+        later = true;
+        reactor.stop();
+    });
+    reactor.run(false);
+    CHECK(later);
 }

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <torsion/core/log.hpp>
+#include <torsion/protocols/line_receiver.hpp>
 #include <torsion/tests/tls/onion_fixture.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
@@ -412,4 +414,132 @@ TEST_CASE("popped layers die at the end of the turn, and nothing is left of a lo
     CHECK(layer.expired());
     CHECK(application.expired());
     CHECK(onion.expired());
+}
+
+TEST_CASE("a producer that writes until it is paused stays within bounds across startTLS and stopTLS (PC-4) (PC-12)") {
+    class Flood : public Producer {
+    public:
+        explicit Flood(Transport& transport) : transport_(transport) {}
+        void pauseProducing() override {
+            CHECK(!paused);   // only changes (PC-8)
+            paused = true;
+        }
+        void resumeProducing() override {
+            CHECK(paused);
+            paused = false;
+            push();
+        }
+        void stopProducing() override { ++stops; }
+        void push() {
+            while (!paused && left > 0) {
+                --left;
+                transport_.write(Bytes(5000, 'f'));
+            }
+        }
+        int left = 2000, stops = 0;
+        bool paused = false;
+
+    private:
+        Transport& transport_;
+    };
+    OnionPair pair;
+    std::size_t got = 0;
+    pair.server->onData = [&](BytesView data) {
+        got += data.size();
+        pair.server->diary.clear();
+    };
+    const auto flood = std::make_shared<Flood>(pair.client->transport());
+    pair.client->transport().registerProducer(flood, true);
+    pair.client->onion().startTLS(pair.clientOptions, ssl::Role::client);
+    pair.server->onion().startTLS(pair.serverOptions, ssl::Role::server);
+    flood->push();
+    CHECK(flood->left == 2000);   // until the handshake is done it waits
+    pair.pump.flush();
+    CHECK(flood->left == 0);
+    flood->left = 2000;
+    flood->push();
+    CHECK(flood->left > 1900);
+    pair.client->onion().stopTLS();
+    CHECK(pair.client->transport().as<TCPTransport>().bufferedBytes() < 500000);
+    pair.pump.flush();
+    CHECK(pair.client->onion().depth() == 0);
+    CHECK(flood->left == 0);
+    CHECK(got == 4000U * 5000U);
+    CHECK(flood->stops == 0);
+    pair.client->transport().unregisterProducer();
+}
+
+TEST_CASE("what stands behind a close_notify waits for an application that layerStopped has paused (PC-7) (TLS-23)") {
+    OnionPair pair;
+    pair.push();
+    bool paused = false;
+    pair.client->onStopped = [&](unsigned) {
+        pair.client->transport().pauseProducing();
+        paused = true;
+    };
+    pair.client->onData = [&](BytesView) { CHECK(!paused); };
+    pair.server->onStopped = [&](unsigned) { pair.server->transport().write("below"); };
+    pair.client->onion().stopTLS();
+    pair.pump.setSegmentation(segmentation::coalesced());
+    pair.pump.flush();
+    CHECK(pair.client->last() == "stopped 1");
+    pair.server->transport().write(", and more");
+    paused = false;
+    pair.client->transport().resumeProducing();
+    pair.pump.flush();
+    CHECK(pair.client->last() == "data below, and more");
+}
+
+TEST_CASE("an exception in layerStopped is the reason of the loss, for stopTLS's Deferred too (TR-13) (f)") {
+    const int number = log::addObserver([](const log::Event&) {});
+    OnionPair pair;
+    pair.push();
+    pair.client->onStopped = [](unsigned) { throw ValueError("not this layer"); };
+    pair.client->follow("stop", pair.client->onion().stopTLS());
+    pair.pump.flush();
+    log::removeObserver(number);
+    CHECK(pair.client->wrote("stop failed: torsion::ValueError"));
+    CHECK(pair.client->last() == "lost torsion::ValueError");
+}
+
+TEST_CASE("half a line that came before a queued startTLS is never part of a line behind it (STL-2) (c)") {
+    class Lines : public LineReceiver {
+    public:
+        void lineReceived(BytesView line) override { lines.emplace_back(line); }
+        void connectionLost(const Failure& reason) override { why = reason.typeName(); }
+        std::vector<std::string> lines;
+        std::string why;
+    };
+    const auto application = std::make_shared<Lines>();
+    const auto peer = std::make_shared<OnionApplication>();
+    const ssl::CertificateOptions serverOptions(ssl::test::exampleCertificate());
+    const ssl::ClientTLSOptions clientOptions = ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
+    testing::IOPump pump(std::make_shared<OnionProtocol>(nullptr, peer), std::make_shared<OnionProtocol>(nullptr, application));
+    auto& onion = application->transport().as<OnionTransport>();
+    onion.startTLS(serverOptions, ssl::Role::server);
+    peer->onion().startTLS(clientOptions, ssl::Role::client);
+    pump.flush();
+    onion.stopTLS().addErrback([] {});
+    onion.startTLS(serverOptions, ssl::Role::server).addErrback([] {});
+    peer->transport().write("INJECTED");
+    peer->onion().stopTLS().addErrback([] {});
+    peer->onion().startTLS(clientOptions, ssl::Role::client).addErrback([] {});
+    peer->transport().write(" line\r\n");
+    pump.flush();
+    CHECK(application->lines.empty());
+    CHECK(application->why == "torsion::PlaintextAfterStartTLS");
+}
+
+TEST_CASE("after loseWriteConnection nothing is written, in no layer: the half-close goes down with the pops (TR-8) (TLS-20)") {
+    OnionPair pair;
+    pair.push();
+    pair.client->transport().write("the last word");
+    pair.client->transport().as<TCPTransport>().loseWriteConnection();
+    pair.clientWire.clear();
+    pair.pump.flush();
+    CHECK(pair.server->wrote("data the last word"));
+    pair.client->transport().write("SECRET");
+    pair.pump.flush();
+    CHECK(!contains(pair.clientWire, "SECRET"));
+    CHECK(pair.server->last() == "lost cleanly");
 }
