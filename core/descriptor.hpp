@@ -34,7 +34,8 @@ class ReactorFDSet {
 public:
     virtual ~ReactorFDSet() = default;
 
-    /// Watches @p descriptor, for nothing yet. @p listener must outlive the watch.
+    /// Watches @p descriptor, for nothing yet; -1 is for those who have none now, and only want to hear reactorGone.
+    /// @p listener must outlive the watch. @throws RuntimeError while the reactor is being destroyed
     virtual std::unique_ptr<DescriptorWatch> watch(int descriptor, DescriptorListener& listener) = 0;
 };
 

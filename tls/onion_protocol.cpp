@@ -403,8 +403,13 @@ void OnionProtocol::connectionLost(const Failure& lost) {
     for (const Deferred<void>& deferred : pending) {
         if (!deferred.called()) deferred.errback(reason);
     }
-    if (producerParked_ && producer_) producer_->stopProducing();
-    producer_.reset();
+    if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr); producer && producerParked_) {
+        try {
+            producer->stopProducing();
+        } catch (...) {
+            log::err(Failure::current(), "in stopProducing");
+        }
+    }
     membrane_.reset();
     held_.clear();
     ProtocolWrapper::connectionLost(lost);
