@@ -135,9 +135,9 @@ LibeventReactor::~LibeventReactor() {
         const bool more = !calls.empty() || timers_.next().has_value() || turn_.busy() || !watches_.empty();
         if (!more) break;
         calls.clear();
+        disconnectAll(failureOf<ConnectionLost>());   // first, for an attempt is held by its timer
         timers_.clear();
         turn_.clear();
-        disconnectAll(failureOf<ConnectionLost>());
     }
     events_.reset();
     for (LibeventReactor** link = &currentReactor; *link != nullptr; link = &(*link)->previous_) {
@@ -259,7 +259,12 @@ void LibeventReactor::removeSystemEventTrigger(TriggerID trigger) {
 void LibeventReactor::fireSystemEvent(const std::string& event) {
     assertThread();
     if (event == "shutdown") {
-        if (!stopping_) beginShutdown();
+        // Not from inside somebody's callback: all connections are told of their loss.
+        if (inRun_) {
+            stopRequested_ = true;
+        } else if (!stopping_) {
+            beginShutdown();
+        }
     } else {
         events_->fire(event, [] {});
     }
