@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <torsion/core/protocol.hpp>
-#include <torsion/core/turn.hpp>
 
 namespace torsion {
 
@@ -28,11 +27,7 @@ public:
     Protocol* wrapped() const noexcept override { return original_.get(); }
 
 private:
-    void releaseWrapped() noexcept override {
-        // At the end of the turn: one of its methods may be on the stack.
-        transport().turn().deferDeletion(std::move(original_));
-        original_.reset();
-    }
+    void releaseWrapped() noexcept override { original_.reset(); }
 
     std::shared_ptr<Protocol> original_;
 };

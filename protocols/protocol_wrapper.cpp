@@ -1,6 +1,5 @@
 #include <torsion/protocols/protocol_wrapper.hpp>
 
-#include <torsion/core/turn.hpp>
 #include <torsion/protocols/wrapping_factory.hpp>
 
 namespace torsion {
@@ -27,12 +26,6 @@ void ProtocolWrapper::dataReceived(BytesView data) { wrappedProtocol_->dataRecei
 void ProtocolWrapper::connectionLost(const Failure& reason) {
     if (wrappingFactory_) wrappingFactory_->unregisterProtocol(*this);
     if (wrappedProtocol_) wrappedProtocol_->deliverConnectionLost(reason);
-}
-
-void ProtocolWrapper::releaseWrapped() noexcept {
-    // At the end of the turn: one of its methods may be on the stack.
-    if (wrappedProtocol_) turn().deferDeletion(std::move(wrappedProtocol_));
-    wrappedProtocol_.reset();
 }
 
 Bytes ProtocolWrapper::takeUnprocessed() { return wrappedProtocol_ ? wrappedProtocol_->takeUnprocessed() : Bytes(); }

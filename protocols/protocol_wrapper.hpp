@@ -57,7 +57,7 @@ protected:
     void setWrappedProtocol(std::shared_ptr<Protocol> protocol) noexcept { wrappedProtocol_ = std::move(protocol); }
     void setDisconnecting() noexcept { disconnecting_ = true; }
 
-    void releaseWrapped() noexcept override;
+    void releaseWrapped() noexcept override { wrappedProtocol_.reset(); }
 
 private:
     std::shared_ptr<Protocol> wrappedProtocol_;

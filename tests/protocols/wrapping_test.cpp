@@ -188,6 +188,7 @@ TEST_CASE("loseConnection on a wrapper shows as disconnecting there (PO-4)") {
     CHECK(!wrapper->wrappedProtocol()->transport().disconnecting());
     wrapper->loseConnection();
     CHECK(wrapper->wrappedProtocol()->transport().disconnecting());
+    wrapper->deliverConnectionLost(failureOf<ConnectionDone>());
 }
 
 TEST_CASE("a wrapper lets go of what it wraps when the loss is delivered, and a second loss goes nowhere (CL-5)") {

@@ -29,6 +29,10 @@ public:
     std::shared_ptr<const ssl::ContextFactory> options;
     int stops = 0;
 
+    ~FakeConnector() override {
+        if (protocol_) protocol_->deliverConnectionLost(failureOf<ConnectionLost>());   // a live connection holds itself
+    }
+
     void connect() override {
         state_ = State::connecting;
         factory_->doStart();

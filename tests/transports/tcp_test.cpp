@@ -351,7 +351,7 @@ TEST_CASE("a refused connection fails later, with its type; the connector can tr
     class Retrying : public ClientFactory {
     public:
         explicit Retrying(std::shared_ptr<Actor> a) : actor(std::move(a)) {}
-        std::shared_ptr<Protocol> buildProtocol(const Address&) override { return actor; }
+        std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::exchange(actor, nullptr); }
         void startedConnecting(Connector& connector) override {
             ++attempts;
             CHECK(connector.state() == Connector::State::connecting);
