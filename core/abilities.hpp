@@ -25,11 +25,12 @@ public:
     /// Whether a peer's FIN still lets us send what is queued before the connection ends. Off by default: Twisted drops
     /// it (TR-9, D7).
     virtual void setFinishWriting(bool enabled) = 0;
-    /// Above this many octets waiting, a write aborts the connection with OutputLimitExceeded (D25). What a single write
-    /// adds does not count. Default kDefaultOutputLimit.
+    /// Above this many octets waiting, a write aborts the connection with OutputLimitExceeded (D25). What a single
+    /// write adds does not count. Default kDefaultOutputLimit.
     virtual void setOutputLimit(std::size_t octets) = 0;
     static constexpr std::size_t kDefaultOutputLimit = 64U << 20;
-    /// How long a connection that is closing waits for the peer to take anything of what is left to send; then it is reset.
+    /// How long a connection that is closing waits for the peer to take anything of what is left to send; then it is
+    /// reset.
     /// @throws ValueError unless positive
     virtual void setCloseTimeout(Duration timeout) = 0;
     static constexpr Duration kDefaultStalledCloseTimeout = std::chrono::seconds(60);
@@ -39,13 +40,13 @@ public:
 
 /// What to do with plaintext that was received, and not yet interpreted, when TLS starts (decision: STARTTLS hygiene).
 enum class Residue {
-    fail,        ///< the connection fails with PlaintextAfterStartTLS: it is an attack or a bug
-    feedToTLS,   ///< it is the start of the peer's handshake: TLS reads it
+    fail,       ///< the connection fails with PlaintextAfterStartTLS: it is an attack or a bug
+    feedToTLS,  ///< it is the start of the peer's handshake: TLS reads it
 };
 
 /// Which side of the handshake to be.
 enum class TLSRole {
-    normal,   ///< as the connection was made: the one who accepted is the server
+    normal,  ///< as the connection was made: the one who accepted is the server
     client,
     server,
 };

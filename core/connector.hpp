@@ -36,8 +36,8 @@ public:
     /// Begins to listen. @throws CannotListenError
     virtual void startListening() = 0;
 
-    /// Stops listening; connections stay. Fires in a later turn, when the socket is closed and factory.doStop has run; at
-    /// once if it was not listening.
+    /// Stops listening; connections stay. Fires in a later turn, when the socket is closed and factory.doStop has run;
+    /// at once if it was not listening.
     virtual Deferred<void> stopListening() = 0;
 
     /// The address it is bound to; stays readable after the end.

@@ -10,8 +10,8 @@ namespace detail {
 class Timer;
 }
 
-/// A handle to a call that callLater has scheduled (IDelayedCall). Copies refer to the same call; dropping them does not
-/// cancel it. A handle may outlive its reactor and is then a cancelled call.
+/// A handle to a call that callLater has scheduled (IDelayedCall). Copies refer to the same call; dropping them does
+/// not cancel it. A handle may outlive its reactor and is then a cancelled call.
 class DelayedCall {
 public:
     /// Refers to nothing: active() is false, and the other methods throw AlreadyCalled.
@@ -28,7 +28,8 @@ public:
     /// When it will run, on its reactor's clock.
     Duration getTime() const;
 
-    /// Never run it; frees the function at once (DC-6). @throws AlreadyCalled, AlreadyCancelled (DC-5), as do the next two
+    /// Never run it; frees the function at once (DC-6). @throws AlreadyCalled, AlreadyCancelled (DC-5), as do the next
+    /// two
     void cancel();
 
     /// Run it @p delay from now instead.

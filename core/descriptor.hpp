@@ -20,7 +20,8 @@ protected:
     ~DescriptorListener() = default;
 };
 
-/// The reactor's interest in one descriptor; its end is the end of the interest. Destroy it before closing the descriptor.
+/// The reactor's interest in one descriptor; its end is the end of the interest. Destroy it before closing the
+/// descriptor.
 class DescriptorWatch {
 public:
     virtual ~DescriptorWatch() = default;

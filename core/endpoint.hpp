@@ -15,8 +15,8 @@ public:
     virtual ~StreamClientEndpoint() = default;
 
     /// Connects, and gives the protocol that @p factory built, after its connectionMade has returned (EP-1). For a
-    /// factory of forProtocol<P> the result is a std::shared_ptr<P>. All errors come through the Deferred (EP-4); cancel
-    /// it to give up, with ConnectingCancelledError (EP-2).
+    /// factory of forProtocol<P> the result is a std::shared_ptr<P>. All errors come through the Deferred (EP-4);
+    /// cancel it to give up, with ConnectingCancelledError (EP-2).
     template <class F>
     auto connect(std::shared_ptr<F> factory) {
         if constexpr (requires { typename F::ProtocolType; }) {

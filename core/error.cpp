@@ -39,8 +39,8 @@ ConnectError::ConnectError(int osError, const std::string& detail)
     : Error(connectErrorText(osError, detail)), osError_(osError) {}
 
 CannotListenError::CannotListenError(const std::string& interface, int port, int osError)
-    : BindError("Couldn't listen on " + (interface.empty() ? std::string("any") : interface) + ':' + std::to_string(port) +
-                    ": " + std::system_category().message(osError) + '.',
+    : BindError("Couldn't listen on " + (interface.empty() ? std::string("any") : interface) + ':' +
+                    std::to_string(port) + ": " + std::system_category().message(osError) + '.',
                 detail::Exactly{}),
       osError_(osError),
       port_(port) {}

@@ -40,13 +40,13 @@ std::string describe(const std::string& operation, int error);
 }  // namespace detail
 
 /// Defines an error class with a fixed first sentence, to which a detail may be added.
-#define TORSION_ERROR(NAME, BASE, TEXT)                                                          \
-    class NAME : public BASE {                                                                   \
-    public:                                                                                      \
-        static constexpr const char* kText = TEXT;                                               \
-        NAME() : BASE(std::string(kText) + '.', detail::Exactly{}) {}                            \
+#define TORSION_ERROR(NAME, BASE, TEXT)                                                                        \
+    class NAME : public BASE {                                                                                 \
+    public:                                                                                                    \
+        static constexpr const char* kText = TEXT;                                                             \
+        NAME() : BASE(std::string(kText) + '.', detail::Exactly{}) {}                                          \
         explicit NAME(const std::string& detail) : BASE(detail::describe(kText, detail), detail::Exactly{}) {} \
-        NAME(const std::string& text, detail::Exactly exactly) : BASE(text, exactly) {}          \
+        NAME(const std::string& text, detail::Exactly exactly) : BASE(text, exactly) {}                        \
     }
 
 namespace detail {
@@ -99,13 +99,13 @@ private:
     int osError_ = 0;
 };
 
-#define TORSION_CONNECT_ERROR(NAME, BASE, TEXT)                                                  \
-    class NAME : public BASE {                                                                   \
-    public:                                                                                      \
-        static constexpr const char* kText = TEXT;                                               \
-        NAME() : BASE(std::string(kText) + '.', detail::Exactly{}) {}                            \
+#define TORSION_CONNECT_ERROR(NAME, BASE, TEXT)                                                                \
+    class NAME : public BASE {                                                                                 \
+    public:                                                                                                    \
+        static constexpr const char* kText = TEXT;                                                             \
+        NAME() : BASE(std::string(kText) + '.', detail::Exactly{}) {}                                          \
         explicit NAME(const std::string& detail) : BASE(detail::describe(kText, detail), detail::Exactly{}) {} \
-        NAME(const std::string& text, detail::Exactly exactly) : BASE(text, exactly) {}          \
+        NAME(const std::string& text, detail::Exactly exactly) : BASE(text, exactly) {}                        \
     }
 
 TORSION_CONNECT_ERROR(ConnectBindError, ConnectError, "Couldn't bind");
@@ -151,10 +151,13 @@ TORSION_ERROR(NotConnected, detail::ExactRuntimeError, "Protocol has no transpor
 // Calls in the wrong state.
 TORSION_ERROR(AlreadyCalled, detail::ExactValueError, "Tried to cancel an already-called event");
 TORSION_ERROR(AlreadyCancelled, detail::ExactValueError, "Tried to cancel an already-cancelled event");
-TORSION_ERROR(NotConnectingError, detail::ExactRuntimeError, "The Connector was not connecting when it was asked to stop connecting");
-TORSION_ERROR(NotListeningError, detail::ExactRuntimeError, "The Port was not listening when it was asked to stop listening");
+TORSION_ERROR(NotConnectingError, detail::ExactRuntimeError,
+              "The Connector was not connecting when it was asked to stop connecting");
+TORSION_ERROR(NotListeningError, detail::ExactRuntimeError,
+              "The Port was not listening when it was asked to stop listening");
 TORSION_ERROR(ReactorNotRunning, detail::ExactRuntimeError, "Error trying to stop a reactor that is not running");
-TORSION_ERROR(ReactorAlreadyRunning, detail::ExactRuntimeError, "Error trying to run a reactor that is already running");
+TORSION_ERROR(ReactorAlreadyRunning, detail::ExactRuntimeError,
+              "Error trying to run a reactor that is already running");
 
 class Failure;
 

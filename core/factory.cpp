@@ -15,7 +15,7 @@ void Factory::doStart() {
         if (noisy) log::msg("Starting factory " + logPrefix());
         startFactory();
     }
-    ++numPorts_;   // not if startFactory throws
+    ++numPorts_;  // not if startFactory throws
 }
 
 void Factory::doStop() {

@@ -14,9 +14,9 @@ namespace torsion {
 
 /// A cheap shared value that holds one exception (twisted.python.failure.Failure).
 ///
-/// Making one from a typed error, copying and checking it never throws an exception internally. Failures that say no more
-/// than their type, such as failureOf<ConnectionDone>(), are shared and allocate nothing. A Failure may be copied to
-/// another thread.
+/// Making one from a typed error, copying and checking it never throws an exception internally. Failures that say no
+/// more than their type, such as failureOf<ConnectionDone>(), are shared and allocate nothing. A Failure may be copied
+/// to another thread.
 class Failure {
 public:
     /// Holds @p error, any exception class.
@@ -30,8 +30,12 @@ public:
     /// Holds the exception that is being handled (Python: Failure()). @throws RuntimeError if there is none
     static Failure current();
 
-    Failure(const Failure& other) noexcept : held_(other.held_) { held_->references.fetch_add(1, std::memory_order_relaxed); }
-    Failure(Failure&& other) noexcept : held_(other.held_) { held_->references.fetch_add(1, std::memory_order_relaxed); }
+    Failure(const Failure& other) noexcept : held_(other.held_) {
+        held_->references.fetch_add(1, std::memory_order_relaxed);
+    }
+    Failure(Failure&& other) noexcept : held_(other.held_) {
+        held_->references.fetch_add(1, std::memory_order_relaxed);
+    }
     Failure& operator=(const Failure& other) noexcept;
     ~Failure() { release(held_); }
 
@@ -69,7 +73,7 @@ public:
     /// Throws the error (Python: raiseException).
     [[noreturn]] void raise() const {
         held_->raise();
-        __builtin_unreachable();   // g++ forgets the attribute of a virtual call under -fsanitize=undefined
+        __builtin_unreachable();  // g++ forgets the attribute of a virtual call under -fsanitize=undefined
     }
 
     /// Whether both hold the very same error object.

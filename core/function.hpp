@@ -68,8 +68,8 @@ private:
     static constexpr std::size_t kInsideSize = 6 * sizeof(void*);
 
     template <class D>
-    static constexpr bool fitsInside =
-        sizeof(D) <= kInsideSize && alignof(D) <= alignof(void*) && std::is_nothrow_move_constructible_v<D>;
+    static constexpr bool fitsInside = sizeof(D) <= kInsideSize &&
+                                       alignof(D) <= alignof(void*) && std::is_nothrow_move_constructible_v<D>;
 
     template <class D>
     static constexpr Table insideTable{

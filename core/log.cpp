@@ -14,7 +14,7 @@ namespace torsion::log {
 namespace {
 
 struct Publisher {
-    std::recursive_mutex mutex;   // recursive: an observer may log
+    std::recursive_mutex mutex;  // recursive: an observer may log
     std::map<int, std::shared_ptr<Observer>> observers;
     int nextNumber = 1;
     std::FILE* stream = nullptr;
@@ -33,7 +33,8 @@ void writeLine(std::FILE* stream, const Event& event) {
     std::array<char, 40> stamp{};
     std::strftime(stamp.data(), stamp.size(), "%Y-%m-%d %H:%M:%S%z", &local);
     std::string text(event.text);
-    if (event.failure != nullptr) text += fmt::format("\n{}: {}", event.failure->typeName(), event.failure->getErrorMessage());
+    if (event.failure != nullptr)
+        text += fmt::format("\n{}: {}", event.failure->typeName(), event.failure->getErrorMessage());
     std::string line = fmt::format("{} [{}] ", stamp.data(), event.system);
     for (const char c : text) {
         line += c;
@@ -52,7 +53,7 @@ void publish(const Event& event) {
     } else if (event.level >= Level::error && p.observers.empty()) {
         writeLine(stderr, event);
     }
-    const auto observers = p.observers;   // a copy: an observer may remove itself
+    const auto observers = p.observers;  // a copy: an observer may remove itself
     for (const auto& [number, observer] : observers) {
         try {
             (*observer)(event);

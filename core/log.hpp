@@ -16,9 +16,9 @@ enum class Level { debug, info, warn, error, critical };
 /// One thing that was logged.
 struct Event {
     Level level;
-    std::string_view system;   ///< who speaks, "-" if nobody in particular
+    std::string_view system;  ///< who speaks, "-" if nobody in particular
     std::string_view text;
-    const Failure* failure;    ///< null unless a failure is reported
+    const Failure* failure;  ///< null unless a failure is reported
 };
 
 using Observer = Function<void(const Event&)>;

@@ -46,7 +46,8 @@ public:
     }
 
     /// Registers the one who writes, so that he is told to pause while too much waits.
-    /// @param streaming true for a push producer, false for a pull producer, which is asked for its first piece from here
+    /// @param streaming true for a push producer, false for a pull producer, which is asked for its first piece from
+    /// here
     /// @throws RuntimeError if there is one already (PC-1). A lost consumer calls stopProducing instead.
     virtual void registerProducer(std::shared_ptr<Producer> producer, bool streaming) = 0;
 

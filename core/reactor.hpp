@@ -61,14 +61,17 @@ public:
 
     virtual ~ReactorTCP() = default;
 
-    /// Listens on @p port (0 picks one). @param interface a literal; empty is every IPv4 interface, "::" every interface
+    /// Listens on @p port (0 picks one). @param interface a literal; empty is every IPv4 interface, "::" every
+    /// interface
     /// @throws CannotListenError
     virtual std::shared_ptr<ListeningPort> listenTCP(int port, std::shared_ptr<Factory> factory,
-                                                     int backlog = kDefaultBacklog, const std::string& interface = "") = 0;
+                                                     int backlog = kDefaultBacklog,
+                                                     const std::string& interface = "") = 0;
 
     /// Connects. Nothing is called back before this returns, but for startedConnecting. @param host a name or literal
     /// @param bindAddress where to connect from; Address() leaves that to the system
-    virtual std::shared_ptr<Connector> connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+    virtual std::shared_ptr<Connector> connectTCP(const std::string& host, int port,
+                                                  std::shared_ptr<ClientFactory> factory,
                                                   Duration timeout = kDefaultConnectTimeout,
                                                   const Address& bindAddress = Address()) = 0;
 };
@@ -85,7 +88,8 @@ public:
                                                      const std::string& interface = "") = 0;
 
     /// connectTCP whose connection speaks TLS as @p options say.
-    virtual std::shared_ptr<Connector> connectSSL(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+    virtual std::shared_ptr<Connector> connectSSL(const std::string& host, int port,
+                                                  std::shared_ptr<ClientFactory> factory,
                                                   const ssl::ContextFactory& options,
                                                   Duration timeout = ReactorTCP::kDefaultConnectTimeout,
                                                   const Address& bindAddress = Address()) = 0;
@@ -96,8 +100,8 @@ class ReactorThreads {
 public:
     virtual ~ReactorThreads() = default;
 
-    /// Calls @p function on the reactor's thread, in order of the calls (TH-1). From any thread, also before run(). After
-    /// the reactor has stopped the function waits for the next run() or dies with the reactor, on its thread.
+    /// Calls @p function on the reactor's thread, in order of the calls (TH-1). From any thread, also before run().
+    /// After the reactor has stopped the function waits for the next run() or dies with the reactor, on its thread.
     virtual void callFromThread(Function<void()> function) = 0;
 
     /// Makes the loop go round. From any thread.

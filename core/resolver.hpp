@@ -14,8 +14,8 @@ class HostnameResolver {
 public:
     virtual ~HostnameResolver() = default;
 
-    /// The addresses of @p host, of all families, in order of preference, each with @p port; literals give themselves at
-    /// once. Fails with DNSLookupError if there are none. May be cancelled (defer::CancelledError).
+    /// The addresses of @p host, of all families, in order of preference, each with @p port; literals give themselves
+    /// at once. Fails with DNSLookupError if there are none. May be cancelled (defer::CancelledError).
     virtual Deferred<std::vector<Address>> resolveHostName(const std::string& host, std::uint16_t port) = 0;
 };
 

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <torsion/core/delayed_call.hpp>
 #include <torsion/core/deferred.hpp>
+#include <torsion/core/delayed_call.hpp>
 #include <torsion/core/reactor_time.hpp>
 
 namespace torsion {
@@ -54,13 +54,14 @@ private:
         bool cancelled = false;
     };
 
-    /// What is over is forgotten whenever there is this much, and then twice what is left: a scope does not grow with time.
+    /// What is over is forgotten whenever there is this much, and then twice what is left: a scope does not grow with
+    /// time.
     static constexpr std::size_t kFirstPrune = 16;
 
     void add(Watched watched);
     State& state();
 
-    std::unique_ptr<State> state_;   // most connections never need it
+    std::unique_ptr<State> state_;  // most connections never need it
 };
 
 }  // namespace torsion

@@ -21,7 +21,7 @@ public:
 
     void cancel() {
         state = State::cancelled;
-        const Function<void()> dying = std::move(function);   // destroyed last: it may own a handle to us
+        const Function<void()> dying = std::move(function);  // destroyed last: it may own a handle to us
         if (heap != nullptr) heap->noteStale();
     }
 
@@ -37,9 +37,9 @@ public:
 
     TimerHeap* heap = nullptr;
     Function<void()> function;
-    Duration deadline{};      ///< when it shall run
-    Duration keyDeadline{};   ///< what its live entry says; not later than the above
-    std::uint64_t number = 0; ///< of its live entry
+    Duration deadline{};       ///< when it shall run
+    Duration keyDeadline{};    ///< what its live entry says; not later than the above
+    std::uint64_t number = 0;  ///< of its live entry
     unsigned references = 0;
     State state = State::pending;
 };
@@ -65,7 +65,7 @@ detail::Timer& DelayedCall::pending() const {
 Duration DelayedCall::getTime() const { return timer_ != nullptr ? timer_->deadline : Duration::zero(); }
 
 void DelayedCall::cancel() {
-    const DelayedCall keep(*this);   // the function may own this very handle
+    const DelayedCall keep(*this);  // the function may own this very handle
     keep.pending().cancel();
 }
 
@@ -79,7 +79,9 @@ void DelayedCall::delay(Duration delay) {
     timer.moveTo(delay > Duration::zero() ? saturatedSum(timer.deadline, delay) : timer.deadline + delay);
 }
 
-bool DelayedCall::active() const noexcept { return timer_ != nullptr && timer_->state == detail::Timer::State::pending; }
+bool DelayedCall::active() const noexcept {
+    return timer_ != nullptr && timer_->state == detail::Timer::State::pending;
+}
 
 void TimerHeap::push(detail::Timer& timer) {
     timer.keyDeadline = timer.deadline;
@@ -155,7 +157,7 @@ std::size_t TimerHeap::runDue(Duration now) {
         detail::Timer& timer = *entry.timer;
         if (timer.heap == this && !isStale(timer, entry.number)) {
             if (timer.deadline > now) {
-                push(timer);   // put off by one that ran just before
+                push(timer);  // put off by one that ran just before
             } else {
                 timer.state = detail::Timer::State::called;
                 const DelayedCall keep(&timer);

@@ -13,8 +13,8 @@ namespace torsion {
 /// The timers of one clock: a binary heap in which equal deadlines keep their order (D8). Shared by the reactor and the
 /// Clock of tests.
 ///
-/// Cancelling and putting off leave the heap as it is (DC-4, DC-7): an entry whose number is not its timer's any more is
-/// skipped when it comes up, and all such are purged when they are more than fifty and more than half.
+/// Cancelling and putting off leave the heap as it is (DC-4, DC-7): an entry whose number is not its timer's any more
+/// is skipped when it comes up, and all such are purged when they are more than fifty and more than half.
 class TimerHeap {
 public:
     /// @param now tells the time of the clock that these timers run on; called from reset()
@@ -46,7 +46,7 @@ private:
     struct Entry {
         Duration deadline;
         std::uint64_t number;
-        detail::Timer* timer;   // counted
+        detail::Timer* timer;  // counted
     };
     struct Later {
         bool operator()(const Entry& a, const Entry& b) const noexcept {

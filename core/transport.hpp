@@ -14,9 +14,9 @@ class Turn;
 
 /// One end of a stream (ITransport, IConsumer and IPushProducer in one, for every transport is all three).
 ///
-/// Every method may be called from any callback of the protocol, on the reactor's thread only, and none calls the protocol
-/// back before it returns; only producers are (see Producer). After connectionLost all are silent no-ops, and the
-/// addresses stay readable.
+/// Every method may be called from any callback of the protocol, on the reactor's thread only, and none calls the
+/// protocol back before it returns; only producers are (see Producer). After connectionLost all are silent no-ops, and
+/// the addresses stay readable.
 class Transport : public Consumer, public Producer {
 public:
     /// Queues all pieces, in order.
@@ -30,8 +30,9 @@ public:
     /// Closes at once and drops what is queued; connectionLost(ConnectionAborted) comes in a later turn (TR-7).
     virtual void abortConnection() = 0;
 
-    /// Ends the connection because of @p reason, which will be connectionLost's: what is queued is still sent, within the
-    /// close timeout; abortConnection behind it drops that, and keeps the reason. For layers that find something wrong; applications mostly want one of the two above.
+    /// Ends the connection because of @p reason, which will be connectionLost's: what is queued is still sent, within
+    /// the close timeout; abortConnection behind it drops that, and keeps the reason. For layers that find something
+    /// wrong; applications mostly want one of the two above.
     virtual void failConnection(const Failure& reason) = 0;
 
     virtual Address getPeer() const = 0;

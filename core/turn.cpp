@@ -14,9 +14,7 @@ EndOfTurn::~EndOfTurn() {
     if (turn_ != nullptr) turn_->remove(*this);
 }
 
-Turn::Turn(ReactorTime& clock) : clock_(clock), readBuffer_(new char[kReadSize]) {
-    spare_.reserve(kSpareCount);
-}
+Turn::Turn(ReactorTime& clock) : clock_(clock), readBuffer_(new char[kReadSize]) { spare_.reserve(kSpareCount); }
 
 Turn::~Turn() { clear(); }
 
@@ -31,7 +29,7 @@ void Turn::atEnd(EndOfTurn& work, unsigned depth) {
 }
 
 void Turn::remove(EndOfTurn& work) noexcept {
-    byDepth_[work.depth_][work.place_] = nullptr;   // a hole: the others keep their places
+    byDepth_[work.depth_][work.place_] = nullptr;  // a hole: the others keep their places
     work.turn_ = nullptr;
     --scheduled_;
 }

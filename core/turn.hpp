@@ -13,8 +13,8 @@ namespace torsion {
 
 class Turn;
 
-/// Something with work to do before the reactor waits again: a transport with gathered writes. Belongs to one Turn while
-/// it is scheduled; its destruction takes it out.
+/// Something with work to do before the reactor waits again: a transport with gathered writes. Belongs to one Turn
+/// while it is scheduled; its destruction takes it out.
 class EndOfTurn {
 public:
     EndOfTurn() noexcept = default;
@@ -65,7 +65,8 @@ public:
     std::span<char> readBuffer() noexcept { return {readBuffer_.get(), kReadSize}; }
     static constexpr std::size_t kReadSize = 65536;
 
-    /// A block of kBlockSize octets for the length of one delivery. Blocks form a stack, so nested layers never share one.
+    /// A block of kBlockSize octets for the length of one delivery. Blocks form a stack, so nested layers never share
+    /// one.
     class Lease {
     public:
         explicit Lease(Turn& turn);

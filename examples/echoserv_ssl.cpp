@@ -8,8 +8,8 @@ using namespace torsion;
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto certificate = options.ownCertificate();
     auto factory = Factory::forProtocol<examples::Echo>();
-    auto port = reactor.listenSSL(options.port(), factory, certificate.options(), examples::kBacklog,
-                                  options.interface());
+    auto port =
+        reactor.listenSSL(options.port(), factory, certificate.options(), examples::kBacklog, options.interface());
     examples::listening(reactor, *port);
     co_await task::forever();
 }

@@ -46,7 +46,7 @@ void makeCertificates(const std::string& folder) {
     const ssl::Certificate& publicPart = certificate;
     writeFile(serverPath, certificate.dumpPEM());
     std::filesystem::permissions(serverPath, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    writeFile(publicPath, publicPart.dumpPEM());   // not virtual: the certificate without its key
+    writeFile(publicPath, publicPart.dumpPEM());  // not virtual: the certificate without its key
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr int kDeepest = 16;
 int depth = 2;
 int cycles = 2;
 int settleMilliseconds = 0;
-}
+}  // namespace
 
 class OnionClient : public examples::Dialogue, public OnionListener {
 public:

@@ -9,7 +9,7 @@ using namespace torsion;
 using Layers = std::vector<ssl::CertificateOptions>;
 
 namespace {
-constexpr unsigned kDeepest = 16;   // a client may not pile up layers for ever
+constexpr unsigned kDeepest = 16;  // a client may not pile up layers for ever
 }
 
 class OnionServer : public LineReceiver, public OnionListener {
@@ -38,7 +38,7 @@ public:
     void connectionLost(const Failure& reason) override { examples::lost(reason); }
 
 private:
-    static void ignore(const Failure&) {}   // a layer that fails ends the connection: connectionLost tells why
+    static void ignore(const Failure&) {}  // a layer that fails ends the connection: connectionLost tells why
 
     Layers layers_;
 };

@@ -16,8 +16,8 @@ using namespace torsion;
 
 namespace {
 
-constexpr double kDefaultTimeout = 30;    // seconds
-constexpr double kLongestTimeout = 1e6;   // seconds: much longer ones would not fit a Duration
+constexpr double kDefaultTimeout = 30;   // seconds
+constexpr double kLongestTimeout = 1e6;  // seconds: much longer ones would not fit a Duration
 
 /// Reads the file @p path with @p read, and says which file it was if that fails.
 template <class Read>
@@ -25,7 +25,7 @@ auto load(const std::string& path, Read read) {
     try {
         return read(readFile(path));
     } catch (const std::system_error& error) {
-        throw BadInput(error.what());   // names the file already
+        throw BadInput(error.what());  // names the file already
     } catch (const std::exception& error) {
         throw BadInput(path + ": " + error.what());
     }
@@ -36,9 +36,7 @@ ssl::PrivateCertificate loadOwn(const std::string& path) {
 }
 
 /// Whether @p failure is about what the user gave, and not about the conversation.
-bool isBadInput(const Failure& failure) {
-    return failure.check<BadInput, ValueError, TypeError, std::system_error>();
-}
+bool isBadInput(const Failure& failure) { return failure.check<BadInput, ValueError, TypeError, std::system_error>(); }
 
 const std::string& atOrLast(const std::vector<std::string>& values, std::size_t index) {
     return values[std::min(index, values.size() - 1)];
@@ -56,7 +54,8 @@ Options& Options::server(int port) {
     port_ = port;
     app_->add_option("--host", host_, "the address to listen on")->capture_default_str();
     app_->add_option("--port", port_, "the port to listen on, 0 to pick one")
-        ->check(CLI::Range(0, 65535))->capture_default_str();
+        ->check(CLI::Range(0, 65535))
+        ->capture_default_str();
     return *this;
 }
 
@@ -72,13 +71,15 @@ Options& Options::client(int port) {
 
 Options& Options::certificate() {
     app_->add_option("--cert", certificates_, "PEM file with our key and certificate")
-        ->expected(1)->default_str("server.pem beside this program");
+        ->expected(1)
+        ->default_str("server.pem beside this program");
     return *this;
 }
 
 Options& Options::certificates() {
     app_->add_option("--cert", certificates_, "PEM file with key and certificate of the next layer; the last is reused")
-        ->allow_extra_args(false)->default_str("server.pem beside this program");
+        ->allow_extra_args(false)
+        ->default_str("server.pem beside this program");
     return *this;
 }
 
@@ -90,7 +91,8 @@ Options& Options::clientAuthority() {
 
 Options& Options::verify() {
     app_->add_option("--hostname", hostnames_, "the name that the server must prove")
-        ->expected(1)->default_str("example.com");
+        ->expected(1)
+        ->default_str("example.com");
     app_->add_option("--ca", authorities_, "PEM file with those who vouch for the server")->expected(1);
     return *this;
 }
@@ -99,13 +101,15 @@ Options& Options::verifyOnPlatform() {
     onPlatform_ = true;
     app_->add_option("--hostname", hostnames_, "the name that the server must prove")->expected(1)->default_str("HOST");
     app_->add_option("--ca", authorities_, "PEM file with those who vouch for the server")
-        ->expected(1)->default_str("whom the platform trusts");
+        ->expected(1)
+        ->default_str("whom the platform trusts");
     return *this;
 }
 
 Options& Options::verifyLayers() {
     app_->add_option("--hostname", hostnames_, "the name that the next layer's server must prove")
-        ->allow_extra_args(false)->default_str("example.com");
+        ->allow_extra_args(false)
+        ->default_str("example.com");
     app_->add_option("--ca", authorities_, "PEM file with those who vouch for the next layer's server")
         ->allow_extra_args(false);
     return *this;
@@ -113,7 +117,9 @@ Options& Options::verifyLayers() {
 
 Options& Options::protocols() {
     app_->add_option("--protocols", protocols_, "application protocols, best first, with commas between")
-        ->delimiter(',')->allow_extra_args(false)->default_str("h2,http/1.1");
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->default_str("h2,http/1.1");
     return *this;
 }
 
@@ -149,7 +155,8 @@ Options& Options::hostAndPort(int port) {
 Options& Options::shortFiles() {
     app_->add_option("--ca", authorities_, "PEM file with those who vouch for the other side")->expected(1);
     app_->add_option("-c", certificates_, "PEM file with the server's key and certificate")
-        ->expected(1)->default_str("server.pem beside this program");
+        ->expected(1)
+        ->default_str("server.pem beside this program");
     return *this;
 }
 
@@ -159,7 +166,7 @@ bool Options::given(const char* option) const {
 }
 
 bool Options::parse(int argc, char** argv, int& status) {
-    std::setvbuf(stdout, nullptr, _IOLBF, 0);   // scripts read us through pipes, line by line
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);  // scripts read us through pipes, line by line
     try {
         app_->parse(argc, argv);
         if (given("--timeout") && !(timeout_ > 0 && timeout_ <= kLongestTimeout)) {
@@ -206,14 +213,16 @@ int Options::run(int argc, char** argv, ClientMain main) {
             const std::chrono::milliseconds patience(std::llround(timeout_ * 1000));
             conversation.limitSilence(reactor, patience, [talk] { talk.cancel(); });
         }
-        return talk.addErrback([&](const Failure& failure) {
-            if (isBadInput(failure)) {
-                complain(name_, failure.getErrorMessage());
-                unusable = true;
-            } else if (!failure.check<defer::CancelledError>()) {
-                conversation.bad(failure.getErrorMessage());
-            }
-        }).addCallback([&] { finished = true; });
+        return talk
+            .addErrback([&](const Failure& failure) {
+                if (isBadInput(failure)) {
+                    complain(name_, failure.getErrorMessage());
+                    unusable = true;
+                } else if (!failure.check<defer::CancelledError>()) {
+                    conversation.bad(failure.getErrorMessage());
+                }
+            })
+            .addCallback([&] { finished = true; });
     });
     return unusable ? 1 : conversation.conclude(interrupted);
 }

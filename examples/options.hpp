@@ -34,22 +34,22 @@ public:
     ~Options();
 
     // What the program takes. Each returns the object, so that they chain.
-    Options& server(int port = 8000);            ///< --host, --port
-    Options& client(int port = 8000);            ///< --host, --port, --timeout
-    Options& certificate();                      ///< --cert
-    Options& certificates();                     ///< --cert, one a layer
-    Options& clientAuthority();                  ///< --client-ca
-    Options& verify();                           ///< --hostname, --ca
-    Options& verifyLayers();                     ///< --hostname, --ca, one each a layer
-    Options& protocols();                        ///< --protocols
-    Options& verifyOnPlatform();                 ///< the same, by default for --host and the platform
+    Options& server(int port = 8000);  ///< --host, --port
+    Options& client(int port = 8000);  ///< --host, --port, --timeout
+    Options& certificate();            ///< --cert
+    Options& certificates();           ///< --cert, one a layer
+    Options& clientAuthority();        ///< --client-ca
+    Options& verify();                 ///< --hostname, --ca
+    Options& verifyLayers();           ///< --hostname, --ca, one each a layer
+    Options& protocols();              ///< --protocols
+    Options& verifyOnPlatform();       ///< the same, by default for --host and the platform
     Options& number(const std::string& name, int& value, int low, int high, const std::string& help);
     Options& text(const std::string& name, std::string& value, const std::string& help);
     Options& choice(const std::string& name, std::string& value, const std::vector<std::string>& choices,
                     const std::string& help);
     Options& flag(const std::string& name, bool& value, const std::string& help);
-    Options& hostAndPort(int port);              ///< HOST PORT, by position; a HOST given is also the name to verify
-    Options& shortFiles();                       ///< -c and --ca as --cert and --ca
+    Options& hostAndPort(int port);  ///< HOST PORT, by position; a HOST given is also the name to verify
+    Options& shortFiles();           ///< -c and --ca as --cert and --ca
 
     /// Reads the command line, runs a reactor with @p main until that is done or a signal comes. Input that cannot be
     /// used gives one line on stderr. @return the status to exit with
@@ -92,7 +92,7 @@ private:
     std::unique_ptr<CLI::App> app_;
     std::string host_;
     int port_ = 0;
-    double timeout_ = 0;   // seconds; 0 is none
+    double timeout_ = 0;  // seconds; 0 is none
     std::vector<std::string> hostnames_;
     std::vector<std::string> authorities_;
     std::vector<std::string> certificates_;

@@ -54,7 +54,7 @@ public:
         if (reason.check<ConnectionClosed>()) {
             served_.callback();
         } else {
-            served_.errback(reason);   // TLS itself failed, and nothing was served
+            served_.errback(reason);  // TLS itself failed, and nothing was served
         }
     }
 
@@ -74,8 +74,10 @@ public:
     void connectionLost(const Failure& reason) override {
         // Whole is whole, also if the server, as the original, ends without a close_notify.
         const std::string received = fmt::format("{} octets came", data_.size());
-        if (isWhole(data_)) conversation_.ok(received);
-        else if (reason.check<ConnectionDone>()) conversation_.bad("only " + received);
+        if (isWhole(data_))
+            conversation_.ok(received);
+        else if (reason.check<ConnectionDone>())
+            conversation_.bad("only " + received);
         conversation_.lost(reason);
     }
 
@@ -114,7 +116,7 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
 std::shared_ptr<const ssl::ContextFactory> recipe(const examples::Options& options) {
     const auto extra = tuned(ssl::CertificateOptions::Parameters());
     if (forwardSecrecy && !options.authoritiesGiven()) {
-        log::startLogging(stderr);   // where the library will warn
+        log::startLogging(stderr);  // where the library will warn
         return ssl::insecureOptionsForClientTLS(options.hostname(), {}, extra).share();
     }
     return ssl::optionsForClientTLS(options.hostname(), options.trustRoot(), std::nullopt, {}, extra).share();

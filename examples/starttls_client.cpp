@@ -21,7 +21,7 @@ public:
         conversation_.heard(line);
         if (line != "READY") return;
         transport().as<TLSTransport>().startTLS(options_);
-        sendLine("secure text");   // waits for the handshake, as does the closing
+        sendLine("secure text");  // waits for the handshake, as does the closing
         transport().loseConnection();
     }
     void handshakeCompleted() override {

@@ -24,7 +24,7 @@ void LineBuffer::dropHeld() noexcept {
 void LineBuffer::hold(BytesView data) {
     if (heldBegin_ == held_.size()) {
         dropHeld();
-    } else if (heldBegin_ > held_.size() / 2) {   // more is cut off than is moved, so all moves together are linear
+    } else if (heldBegin_ > held_.size() / 2) {  // more is cut off than is moved, so all moves together are linear
         held_.erase(0, heldBegin_);
         searched_ = searched_ > heldBegin_ ? searched_ - heldBegin_ : 0;
         heldBegin_ = 0;
@@ -137,7 +137,7 @@ Bytes LineBuffer::removeAll() {
 }
 
 void LineBuffer::discardAll() noexcept {
-    heldBegin_ = held_.size();   // its memory stays: a line may lie there
+    heldBegin_ = held_.size();  // its memory stays: a line may lie there
     lent_ = {};
     behind_.clear();
     allFrom_ = Source::none;

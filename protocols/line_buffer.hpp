@@ -65,12 +65,12 @@ private:
     BytesView unreadHeld() const noexcept { return BytesView(held_).substr(heldBegin_); }
 
     Bytes held_;
-    std::size_t heldBegin_ = 0;   ///< where the unread part of held_ begins
-    std::size_t searched_ = 0;    ///< no delimiter begins before this place of held_ ...
-    Bytes searchedFor_;           ///< ... if it is this one
+    std::size_t heldBegin_ = 0;  ///< where the unread part of held_ begins
+    std::size_t searched_ = 0;   ///< no delimiter begins before this place of held_ ...
+    Bytes searchedFor_;          ///< ... if it is this one
     BytesView lent_;
     Bytes behind_;
-    BytesView all_;               ///< what takeAll gave
+    BytesView all_;  ///< what takeAll gave
     Source allFrom_ = Source::none;
 };
 

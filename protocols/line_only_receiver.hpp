@@ -36,7 +36,7 @@ public:
 
 private:
     void interpret();
-    bool interpretLine();   ///< false if there is no whole line
+    bool interpretLine();  ///< false if there is no whole line
 
     detail::LineBuffer buffer_;
     bool busy_ = false;

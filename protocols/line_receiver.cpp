@@ -30,7 +30,7 @@ void LineReceiver::dataReceived(BytesView data) {
 
 void LineReceiver::interpret() {
     while (!paused_ && !buffer_.empty()) {
-        if (transport().disconnecting()) {   // LR-6
+        if (transport().disconnecting()) {  // LR-6
             buffer_.discardAll();
         } else if (!lineMode_) {
             rawDataReceived(buffer_.takeAll());
@@ -77,7 +77,7 @@ void LineReceiver::pauseProducing() {
 void LineReceiver::resumeProducing() {
     paused_ = false;
     transport().resumeProducing();
-    if (connected()) LineReceiver::dataReceived({});   // connectionLost was the last callback
+    if (connected()) LineReceiver::dataReceived({});  // connectionLost was the last callback
 }
 
 void LineReceiver::stopProducing() {

@@ -75,7 +75,7 @@ public:
 
 private:
     void interpret();
-    bool interpretLine();   ///< false if there is no whole line
+    bool interpretLine();  ///< false if there is no whole line
 
     detail::LineBuffer buffer_;
     bool lineMode_ = true;

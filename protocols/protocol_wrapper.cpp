@@ -15,7 +15,7 @@ std::shared_ptr<Transport> ProtocolWrapper::asTransport() {
 void ProtocolWrapper::makeConnection(std::shared_ptr<Transport> transport) {
     setTransport(std::move(transport));
     setConnected();
-    if (wrappingFactory_) wrappingFactory_->registerProtocol(*this);   // before the wrapped connectionMade (PO-1)
+    if (wrappingFactory_) wrappingFactory_->registerProtocol(*this);  // before the wrapped connectionMade (PO-1)
     connectionMade();
 }
 
@@ -43,7 +43,7 @@ void ProtocolWrapper::resumeProducing() { transport().resumeProducing(); }
 void ProtocolWrapper::stopProducing() { transport().stopProducing(); }
 
 void ProtocolWrapper::loseConnection() {
-    disconnecting_ = true;   // so that LineReceiver's check works through layers (PO-4)
+    disconnecting_ = true;  // so that LineReceiver's check works through layers (PO-4)
     transport().loseConnection();
 }
 

@@ -53,7 +53,9 @@ protected:
     std::shared_ptr<Transport> asTransport();
 
     const std::shared_ptr<WrappingFactory>& wrappingFactory() const noexcept { return wrappingFactory_; }
-    void setWrappingFactory(std::shared_ptr<WrappingFactory> factory) noexcept { wrappingFactory_ = std::move(factory); }
+    void setWrappingFactory(std::shared_ptr<WrappingFactory> factory) noexcept {
+        wrappingFactory_ = std::move(factory);
+    }
     void setWrappedProtocol(std::shared_ptr<Protocol> protocol) noexcept { wrappedProtocol_ = std::move(protocol); }
     void setDisconnecting() noexcept { disconnecting_ = true; }
 

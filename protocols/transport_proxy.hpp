@@ -11,7 +11,8 @@ namespace torsion {
 /// (proxyForInterface(ITCPTransport)).
 class TransportProxy : public Transport, public TCPTransport {
 public:
-    explicit TransportProxy(std::shared_ptr<Transport> original) : original_(std::move(original)), tcp_(original_->query<TCPTransport>()) {}
+    explicit TransportProxy(std::shared_ptr<Transport> original)
+        : original_(std::move(original)), tcp_(original_->query<TCPTransport>()) {}
 
     /// The transport that calls go to.
     const std::shared_ptr<Transport>& original() const noexcept { return original_; }
@@ -51,7 +52,7 @@ protected:
 
 private:
     std::shared_ptr<Transport> original_;
-    TCPTransport* tcp_;   // looked up once: bufferedBytes is asked for often
+    TCPTransport* tcp_;  // looked up once: bufferedBytes is asked for often
 };
 
 }  // namespace torsion

@@ -45,10 +45,12 @@ void WrappingFactory::protocolConnected(const std::shared_ptr<Protocol>& protoco
 
 std::vector<std::string> WrappingFactory::acceptableProtocols() const { return wrappedFactory_->acceptableProtocols(); }
 
-std::string WrappingFactory::logPrefix() const { return wrappedFactory_->logPrefix() + " (" + Factory::logPrefix() + ")"; }
+std::string WrappingFactory::logPrefix() const {
+    return wrappedFactory_->logPrefix() + " (" + Factory::logPrefix() + ")";
+}
 
 void WrappingFactory::disconnectAll() {
-    const std::vector<ProtocolWrapper*> all(protocols_.begin(), protocols_.end());   // the set changes under us
+    const std::vector<ProtocolWrapper*> all(protocols_.begin(), protocols_.end());  // the set changes under us
     for (ProtocolWrapper* protocol : all) {
         if (protocols_.count(protocol) != 0) protocol->loseConnection();
     }

@@ -8,8 +8,9 @@
 
 namespace torsion {
 
-/// Wraps each protocol of another factory (twisted.protocols.policies.WrappingFactory). It is a ClientFactory so that it
-/// can stand wherever the wrapped one can: client events go to the wrapped factory if that is a ClientFactory (PO-2).
+/// Wraps each protocol of another factory (twisted.protocols.policies.WrappingFactory). It is a ClientFactory so that
+/// it can stand wherever the wrapped one can: client events go to the wrapped factory if that is a ClientFactory
+/// (PO-2).
 class WrappingFactory : public ClientFactory {
 public:
     explicit WrappingFactory(std::shared_ptr<Factory> wrappedFactory) : wrappedFactory_(std::move(wrappedFactory)) {}

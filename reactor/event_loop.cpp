@@ -33,9 +33,9 @@ EventLoop::EventLoop() {
     // Always registered: a base without events returns from its loop at once.
     event_assign(&wakeEvent_, base_.get(), wakeDescriptor_, EV_READ | EV_PERSIST, &EventLoop::onWakeUp, this);
     event_add(&wakeEvent_, nullptr);
-    evtimer_assign(&timerEvent_, base_.get(), [](evutil_socket_t, short, void* loop) {
-        static_cast<EventLoop*>(loop)->armed_.reset();
-    }, this);
+    evtimer_assign(
+        &timerEvent_, base_.get(),
+        [](evutil_socket_t, short, void* loop) { static_cast<EventLoop*>(loop)->armed_.reset(); }, this);
 }
 
 EventLoop::~EventLoop() {
@@ -80,9 +80,9 @@ void EventLoop::onWakeUp(evutil_socket_t descriptor, short, void*) {
 void EventLoop::addSignal(int number, Function<void()> handler) {
     auto signal = std::make_unique<Signal>();
     signal->handler = std::move(handler);
-    evsignal_assign(&signal->native, base_.get(), number, [](evutil_socket_t, short, void* self) {
-        static_cast<Signal*>(self)->handler();
-    }, signal.get());
+    evsignal_assign(
+        &signal->native, base_.get(), number,
+        [](evutil_socket_t, short, void* self) { static_cast<Signal*>(self)->handler(); }, signal.get());
     evsignal_add(&signal->native, nullptr);
     signals_.push_back(std::move(signal));
 }

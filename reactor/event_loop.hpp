@@ -24,8 +24,8 @@ public:
 
     event_base* base() const noexcept { return base_.get(); }
 
-    /// Waits for events and runs their callbacks: until @p deadline at the longest (none: until something happens), not at
-    /// all if @p busy.
+    /// Waits for events and runs their callbacks: until @p deadline at the longest (none: until something happens), not
+    /// at all if @p busy.
     void wait(std::optional<Duration> deadline, bool busy);
 
     /// Makes wait() return. From any thread.

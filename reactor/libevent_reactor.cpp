@@ -33,7 +33,11 @@ class LibeventReactor::SystemEvents : public detail::SystemEvents {};
 class LibeventReactor::Watch final : public DescriptorWatch {
 public:
     Watch(LibeventReactor& reactor, int descriptor, DescriptorListener& listener)
-        : reactor_(&reactor), list_(&reactor.watches_), listener_(listener), descriptor_(descriptor), place_(list_->size()) {
+        : reactor_(&reactor),
+          list_(&reactor.watches_),
+          listener_(listener),
+          descriptor_(descriptor),
+          place_(list_->size()) {
         event_assign(&read_, reactor.loop_->base(), descriptor, EV_READ | EV_PERSIST, &Watch::onReadable, this);
         list_->push_back(this);
     }
@@ -52,9 +56,10 @@ public:
     void setWriting(bool wanted) override {
         if (wanted == writing_ || reactor_ == nullptr) return;
         writing_ = wanted;
-        if (!write_) {   // most connections never have to wait for room
+        if (!write_) {  // most connections never have to wait for room
             write_ = std::make_unique<event>();
-            event_assign(write_.get(), reactor_->loop_->base(), descriptor_, EV_WRITE | EV_PERSIST, &Watch::onWritable, this);
+            event_assign(write_.get(), reactor_->loop_->base(), descriptor_, EV_WRITE | EV_PERSIST, &Watch::onWritable,
+                         this);
         }
         if (wanted) {
             event_add(write_.get(), nullptr);
@@ -123,7 +128,7 @@ LibeventReactor::LibeventReactor()
 LibeventReactor::~LibeventReactor() {
     pool_->stop();
     disconnectAll(failureOf<ConnectionLost>());
-    dying_ = true;   // whoever begins something new now would keep us for ever
+    dying_ = true;  // whoever begins something new now would keep us for ever
     cancelForever();
     // What is destroyed may schedule, post or defer more: in rounds, until nothing is left.
     for (;;) {
@@ -135,7 +140,7 @@ LibeventReactor::~LibeventReactor() {
         const bool more = !calls.empty() || timers_.next().has_value() || turn_.busy() || !watches_.empty();
         if (!more) break;
         calls.clear();
-        disconnectAll(failureOf<ConnectionLost>());   // first, for an attempt is held by its timer
+        disconnectAll(failureOf<ConnectionLost>());  // first, for an attempt is held by its timer
         timers_.clear();
         turn_.clear();
     }
@@ -149,10 +154,13 @@ LibeventReactor::~LibeventReactor() {
 
 LibeventReactor* LibeventReactor::current() noexcept { return currentReactor; }
 
-void LibeventReactor::assertThread() const { assert(onOwnThread() && "a Reactor was used from a thread that is not its own"); }
+void LibeventReactor::assertThread() const {
+    assert(onOwnThread() && "a Reactor was used from a thread that is not its own");
+}
 
 bool LibeventReactor::onOwnThread() const {
-    return !inRun_.load(std::memory_order_relaxed) || owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    return !inRun_.load(std::memory_order_relaxed) ||
+           owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 Duration LibeventReactor::seconds() const { return detail::EventLoop::now(); }
@@ -207,7 +215,7 @@ void LibeventReactor::iterate() {
 void LibeventReactor::stop() {
     if (!inRun_) throw ReactorNotRunning();
     if (!onOwnThread()) {
-        callFromThread([this, meant = runs_.load()] {   // for this run, not for the next
+        callFromThread([this, meant = runs_.load()] {  // for this run, not for the next
             if (meant == runs_ && !stopRequested_) stop();
         });
         return;
@@ -226,11 +234,14 @@ void LibeventReactor::beginShutdown() {
     stopping_ = true;
     // What is waited for may end inside some protocol's callback, which must not be told of its loss before it returns.
     const auto soon = [this](Function<void()> rest) { turn_.later(std::move(rest)); };
-    events_->fire("shutdown", [this] {
-        crash();
-        pool_->stop();
-        disconnectAll(failureOf<ConnectionLost>());
-    }, soon);
+    events_->fire(
+        "shutdown",
+        [this] {
+            crash();
+            pool_->stop();
+            disconnectAll(failureOf<ConnectionLost>());
+        },
+        soon);
 }
 
 void LibeventReactor::callWhenRunning(Function<void()> function) {
@@ -276,7 +287,8 @@ std::unique_ptr<DescriptorWatch> LibeventReactor::watch(int descriptor, Descript
     return std::make_unique<Watch>(*this, descriptor, listener);
 }
 
-/// Tells all that there are; not those that begin from there, or a factory that reconnects at once would go on for ever.
+/// Tells all that there are; not those that begin from there, or a factory that reconnects at once would go on for
+/// ever.
 void LibeventReactor::disconnectAll(const Failure& reason) {
     std::vector<Watch*> all;
     all.swap(watches_);
@@ -284,7 +296,7 @@ void LibeventReactor::disconnectAll(const Failure& reason) {
     while (!all.empty()) {
         Watch* const watch = all.back();
         DescriptorListener& listener = watch->listener();
-        watch->detach();   // whatever the listener does, each is told once
+        watch->detach();  // whatever the listener does, each is told once
         try {
             listener.reactorGone(reason);
         } catch (...) {
@@ -301,8 +313,9 @@ std::shared_ptr<ListeningPort> LibeventReactor::listenTCP(int port, std::shared_
     return listening;
 }
 
-std::shared_ptr<Connector> LibeventReactor::connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
-                                                       Duration timeout, const Address& bindAddress) {
+std::shared_ptr<Connector> LibeventReactor::connectTCP(const std::string& host, int port,
+                                                       std::shared_ptr<ClientFactory> factory, Duration timeout,
+                                                       const Address& bindAddress) {
     assertThread();
     auto connector = std::make_shared<tcp::Connector>(*this, host, port, std::move(factory), timeout, bindAddress);
     connector->connect();
@@ -316,7 +329,8 @@ std::shared_ptr<ListeningPort> LibeventReactor::listenSSL(int port, std::shared_
     return listenTCP(port, std::move(tls), backlog, interface);
 }
 
-std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, int port,
+                                                       std::shared_ptr<ClientFactory> factory,
                                                        const ssl::ContextFactory& options, Duration timeout,
                                                        const Address& bindAddress) {
     auto tls = std::make_shared<TLSMemoryBIOFactory>(options, ssl::Role::client, std::move(factory));
@@ -342,7 +356,7 @@ void LibeventReactor::runThreadCalls() {
     std::vector<Function<void()>> calls;
     {
         const std::lock_guard lock(threadCallsMutex_);
-        calls.swap(threadCalls_);   // what is posted from now on waits for the next pass (TH-2)
+        calls.swap(threadCalls_);  // what is posted from now on waits for the next pass (TH-2)
     }
     for (Function<void()>& call : calls) {
         try {
@@ -387,7 +401,7 @@ void LibeventReactor::installSignals() {
     };
     struct sigaction present {};
     sigaction(SIGINT, nullptr, &present);
-    if (present.sa_handler == SIG_DFL) take(SIGINT);   // the application's own handler is left alone (SE-7)
+    if (present.sa_handler == SIG_DFL) take(SIGINT);  // the application's own handler is left alone (SE-7)
     take(SIGTERM);
 }
 

@@ -47,8 +47,9 @@ public:
     std::shared_ptr<Connector> connectTCP(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
                                           Duration timeout = kDefaultConnectTimeout,
                                           const Address& bindAddress = Address()) override;
-    std::shared_ptr<ListeningPort> listenSSL(int port, std::shared_ptr<Factory> factory, const ssl::ContextFactory& options,
-                                             int backlog = kDefaultBacklog, const std::string& interface = "") override;
+    std::shared_ptr<ListeningPort> listenSSL(int port, std::shared_ptr<Factory> factory,
+                                             const ssl::ContextFactory& options, int backlog = kDefaultBacklog,
+                                             const std::string& interface = "") override;
     std::shared_ptr<Connector> connectSSL(const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
                                           const ssl::ContextFactory& options, Duration timeout = kDefaultConnectTimeout,
                                           const Address& bindAddress = Address()) override;
@@ -62,8 +63,8 @@ public:
     HostnameResolver& nameResolver() override { return *resolver_; }
     std::shared_ptr<HostnameResolver> installNameResolver(std::shared_ptr<HostnameResolver> resolver) override;
 
-    /// The reactor whose run() is on this thread's stack, else the newest one made on this thread; null if there is none.
-    /// For diagnostics and task::forever, not for finding a reactor to use.
+    /// The reactor whose run() is on this thread's stack, else the newest one made on this thread; null if there is
+    /// none. For diagnostics and task::forever, not for finding a reactor to use.
     static LibeventReactor* current() noexcept;
 
     /// Keeps @p deferred until the reactor dies; task::react cancels it after shutdown.
@@ -103,13 +104,13 @@ private:
 
     std::atomic<std::thread::id> owner_{};
     std::atomic<bool> inRun_{false};
-    std::atomic<unsigned> runs_{0};   ///< tells what was asked of a run that is over by now
-    bool running_ = false;            ///< from the second phase of the startup event on
+    std::atomic<unsigned> runs_{0};  ///< tells what was asked of a run that is over by now
+    bool running_ = false;           ///< from the second phase of the startup event on
     bool stopping_ = false;
     bool leaveLoop_ = false;
     bool dying_ = false;
     int exitSignal_ = 0;
-    LibeventReactor* previous_ = nullptr;   ///< made on this thread before us
+    LibeventReactor* previous_ = nullptr;  ///< made on this thread before us
 };
 
 }  // namespace torsion

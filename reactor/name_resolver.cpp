@@ -151,7 +151,8 @@ Addresses GAIResolver::systemLookup(const std::string& host, std::uint16_t port)
     errno = 0;
     if (const int error = getaddrinfo(host.c_str(), service.c_str(), &hints, &list); error != 0) {
         // RFC 6761, 6.3: this name is the loopback everywhere, also where no hosts file says so.
-        if (strcasecmp(host.c_str(), "localhost") == 0) return {IPv4Address("127.0.0.1", port), IPv6Address("::1", port)};
+        if (strcasecmp(host.c_str(), "localhost") == 0)
+            return {IPv4Address("127.0.0.1", port), IPv6Address("::1", port)};
         const std::string why = error == EAI_SYSTEM ? std::system_category().message(errno) : gai_strerror(error);
         throw DNSLookupError(quoted(host) + ": " + why);
     }

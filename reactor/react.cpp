@@ -51,7 +51,7 @@ int react(Function<Deferred<void>(Reactor&)> main) {
                       [&](const Failure& failure) { fail(reactor, outcome, failure); });
     reactor.run();
     outcome.unwinding = true;
-    if (!outcome.finished) done.cancel();   // so that every frame below main unwinds
+    if (!outcome.finished) done.cancel();  // so that every frame below main unwinds
     reactor.cancelForever();
     return outcome.status;
 }

@@ -30,7 +30,8 @@ private:
     int status_;
 };
 
-/// Runs a reactor of its own until the Deferred of @p main fires, or a signal comes; then unwinds main if it still waits.
+/// Runs a reactor of its own until the Deferred of @p main fires, or a signal comes; then unwinds main if it still
+/// waits.
 /// @return the status to leave the process with: 0, what an Exit said, or 1 for any other failure, which is logged
 int react(Function<Deferred<void>(Reactor&)> main);
 

@@ -8,7 +8,8 @@
 
 namespace torsion::detail {
 
-ReactorCore::TriggerID SystemEvents::add(SystemEventPhase phase, const std::string& event, ReactorCore::Trigger trigger) {
+ReactorCore::TriggerID SystemEvents::add(SystemEventPhase phase, const std::string& event,
+                                         ReactorCore::Trigger trigger) {
     if (!trigger) throw ValueError("addSystemEventTrigger needs a function to call");
     const ReactorCore::TriggerID id = nextID_++;
     events_[event].phases[static_cast<int>(phase)].push_back({id, std::move(trigger)});
@@ -26,13 +27,14 @@ void SystemEvents::remove(ReactorCore::TriggerID trigger) {
             }
         }
     }
-    throw ValueError("No system event trigger has the number " + std::to_string(trigger) + ", it may have fired already");
+    throw ValueError("No system event trigger has the number " + std::to_string(trigger) +
+                     ", it may have fired already");
 }
 
 std::vector<Deferred<void>> SystemEvents::runPhase(const std::string& event, SystemEventPhase phase) {
     std::vector<Deferred<void>> results;
     std::deque<Registered>& triggers = events_[event].phases[static_cast<int>(phase)];
-    while (!triggers.empty()) {   // also those that are added meanwhile
+    while (!triggers.empty()) {  // also those that are added meanwhile
         Registered next = std::move(triggers.front());
         triggers.pop_front();
         try {
@@ -52,21 +54,22 @@ void SystemEvents::fire(const std::string& event, Function<void()> core, Functio
     for (Deferred<void>& result : runPhase(event, SystemEventPhase::before)) {
         if (!result) continue;
         ++wait->left;
-        result.addErrback([event](const Failure& failure) {
-            log::err(failure, "in a trigger before the system event " + event);
-        }).addCallback([this, weak = std::weak_ptr<Wait>(wait)] {
-            const std::shared_ptr<Wait> waited = weak.lock();
-            if (!waited || --waited->left != 0) return;
-            if (!waited->soon) {
-                goOn(waited);
-                return;
-            }
-            waited->soon([this, weak] {
-                if (const std::shared_ptr<Wait> alive = weak.lock()) goOn(alive);
+        result
+            .addErrback(
+                [event](const Failure& failure) { log::err(failure, "in a trigger before the system event " + event); })
+            .addCallback([this, weak = std::weak_ptr<Wait>(wait)] {
+                const std::shared_ptr<Wait> waited = weak.lock();
+                if (!waited || --waited->left != 0) return;
+                if (!waited->soon) {
+                    goOn(waited);
+                    return;
+                }
+                waited->soon([this, weak] {
+                    if (const std::shared_ptr<Wait> alive = weak.lock()) goOn(alive);
+                });
             });
-        });
     }
-    wait->soon = std::move(soon);   // not for those that have fired already
+    wait->soon = std::move(soon);  // not for those that have fired already
     if (--wait->left == 0) goOn(wait);
 }
 
@@ -81,9 +84,8 @@ void SystemEvents::goOn(const std::shared_ptr<Wait>& wait) {
 void SystemEvents::runRest(const std::string& event, SystemEventPhase phase) {
     for (Deferred<void>& result : runPhase(event, phase)) {
         if (!result) continue;
-        result.addErrback([event](const Failure& failure) {
-            log::err(failure, "in a trigger of the system event " + event);
-        });
+        result.addErrback(
+            [event](const Failure& failure) { log::err(failure, "in a trigger of the system event " + event); });
     }
 }
 

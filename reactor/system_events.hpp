@@ -21,9 +21,9 @@ public:
     /// @throws ValueError if there is no such trigger
     void remove(ReactorCore::TriggerID trigger);
 
-    /// Runs the before triggers; when all their Deferreds have fired, whatever their results, @p core, the during triggers
-    /// and the after triggers. If they have to be waited for, @p soon (if given) gets the rest to call it, for Deferreds fire
-    /// from anywhere. Nothing more happens once this is destroyed.
+    /// Runs the before triggers; when all their Deferreds have fired, whatever their results, @p core, the during
+    /// triggers and the after triggers. If they have to be waited for, @p soon (if given) gets the rest to call it, for
+    /// Deferreds fire from anywhere. Nothing more happens once this is destroyed.
     void fire(const std::string& event, Function<void()> core, Function<void(Function<void()>)> soon = nullptr);
 
 private:
@@ -37,7 +37,7 @@ private:
     /// An event whose before triggers are waited for.
     struct Wait {
         std::string event;
-        std::size_t left = 1;   // one for ourselves, while we still add
+        std::size_t left = 1;  // one for ourselves, while we still add
         Function<void()> core;
         Function<void(Function<void()>)> soon;
     };
@@ -47,7 +47,7 @@ private:
     void runRest(const std::string& event, SystemEventPhase phase);
 
     std::map<std::string, Event> events_;
-    std::vector<std::shared_ptr<Wait>> waiting_;   ///< held here only: the end of this is the end of them
+    std::vector<std::shared_ptr<Wait>> waiting_;  ///< held here only: the end of this is the end of them
     ReactorCore::TriggerID nextID_ = 1;
 };
 

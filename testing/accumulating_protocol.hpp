@@ -10,10 +10,10 @@ namespace torsion::testing {
 /// A protocol that collects what happens to it (twisted.internet.testing.AccumulatingProtocol).
 class AccumulatingProtocol : public Protocol {
 public:
-    bool made = false;                     ///< connectionMade came
-    Bytes data;                            ///< all that was received
-    bool closed = false;                   ///< connectionLost came ...
-    std::optional<Failure> closedReason;   ///< ... with this
+    bool made = false;                    ///< connectionMade came
+    Bytes data;                           ///< all that was received
+    bool closed = false;                  ///< connectionLost came ...
+    std::optional<Failure> closedReason;  ///< ... with this
 
     /// Fired at connectionMade and at connectionLost, if set by then.
     std::optional<Deferred<void>> madeDeferred;

@@ -11,7 +11,7 @@ namespace torsion::testing {
 
 namespace {
 
-using Cuts = std::vector<std::size_t>;   // where pieces end, ascending, without the end of the input
+using Cuts = std::vector<std::size_t>;  // where pieces end, ascending, without the end of the input
 
 std::vector<BytesView> cut(BytesView input, const Cuts& cuts) {
     std::vector<BytesView> pieces;

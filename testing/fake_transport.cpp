@@ -44,7 +44,7 @@ void FakeTransport::contain(F&& callback) {
     const std::shared_ptr<Protocol> keep = protocol_;
     try {
         callback();
-    } catch (...) {   // TR-13
+    } catch (...) {  // TR-13
         const Failure failure = Failure::current();
         log::err(failure, "in a callback of an in-memory connection");
         output_.clear();
@@ -133,7 +133,7 @@ bool FakeTransport::finish() {
     wire_.clear();
     note("lost: " + loss_->getErrorMessage());
     if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
-        contain([&] { producer->stopProducing(); });   // PC-5
+        contain([&] { producer->stopProducing(); });  // PC-5
     }
     const std::shared_ptr<Protocol> protocol = std::exchange(protocol_, nullptr);
     if (protocol) {
@@ -161,7 +161,7 @@ bool FakeTransport::transmit() {
     if (heard) {
         other_->wire_.append(data);
     } else if (readClosed_) {
-        wireEnd_ = WireEnd::reset;   // the peer's system refuses what nobody will read
+        wireEnd_ = WireEnd::reset;  // the peer's system refuses what nobody will read
     }
     output_.consume(octets);
     return true;
@@ -179,7 +179,7 @@ bool FakeTransport::askProducer() {
 
 bool FakeTransport::close() {
     if (loss_ || !output_.empty()) return false;
-    if (failure_ || flushing_ || (disconnecting_ && !producer_)) {   // D6: a producer is waited for
+    if (failure_ || flushing_ || (disconnecting_ && !producer_)) {  // D6: a producer is waited for
         note("closes");
         endWire(WireEnd::fin);
         lose(failure_ ? *failure_ : failureOf<ConnectionDone>());
@@ -226,7 +226,7 @@ void FakeTransport::deliver(std::size_t octets) {
     std::memcpy(buffer, wire_.view().data(), octets);
     wire_.consume(octets);
     contain([&] { protocol_->dataReceived(BytesView(buffer, octets)); });
-    std::memset(buffer, 0xDD, octets);   // who kept the view shall notice
+    std::memset(buffer, 0xDD, octets);  // who kept the view shall notice
 }
 
 void FakeTransport::meetEnd() {
@@ -238,7 +238,7 @@ void FakeTransport::meetEnd() {
         contain([half] { half->readConnectionLost(); });
     } else if (finishWriting_) {
         flushing_ = true;
-    } else {   // D7: what waits is dropped
+    } else {  // D7: what waits is dropped
         output_.clear();
         endWire(WireEnd::fin);
         lose(failureOf<ConnectionDone>());

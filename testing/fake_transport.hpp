@@ -126,13 +126,13 @@ private:
     std::size_t outputLimit_ = kDefaultOutputLimit;
     bool streaming_ = false;
     bool producerPaused_ = false;
-    bool pullAsked_ = false;   ///< and nothing was written since
+    bool pullAsked_ = false;  ///< and nothing was written since
     bool paused_ = false;
     bool readClosed_ = false;
     bool writeClosing_ = false;
     bool writeClosed_ = false;
     bool disconnecting_ = false;
-    bool flushing_ = false;   ///< the peer's FIN came, and finishWriting is on
+    bool flushing_ = false;  ///< the peer's FIN came, and finishWriting is on
     bool lost_ = false;
     bool noDelay_ = false;
     bool keepAlive_ = false;

@@ -23,7 +23,7 @@ IOPump::~IOPump() {
     server_->lose(failureOf<ConnectionLost>());
     client_->finish();
     server_->finish();
-    client_->other_ = nullptr;   // protocols may keep their transports
+    client_->other_ = nullptr;  // protocols may keep their transports
     server_->other_ = nullptr;
     if (!clock_->inTurn()) clock_->turn().end();
     // The clock may be shared. Alone, it must let go of what is posted: that may hold the transports, which hold the

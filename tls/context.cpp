@@ -103,7 +103,8 @@ void Context::setBounds() {
     });
     if (!set || SSL_CTX_get_min_proto_version(native_.get()) != nativeVersion(minimum_) ||
         SSL_CTX_get_max_proto_version(native_.get()) != nativeVersion(maximum_)) {
-        throw ValueError(std::string("This OpenSSL does not speak ") + versionName(minimum_) + " to " + versionName(maximum_));
+        throw ValueError(std::string("This OpenSSL does not speak ") + versionName(minimum_) + " to " +
+                         versionName(maximum_));
     }
 }
 

@@ -36,7 +36,8 @@ struct Engine::Bridge {
         switch (command) {
             case BIO_CTRL_FLUSH: return 1;
             case BIO_CTRL_PENDING: return static_cast<long>(engine(bio).input_.size());
-            // The end of the transport is told to the layer, not to OpenSSL; left unanswered, OpenSSL takes it for an error.
+            // The end of the transport is told to the layer, not to OpenSSL; left unanswered, OpenSSL takes it for an
+            // error.
             case BIO_CTRL_EOF:
             default: return 0;
         }

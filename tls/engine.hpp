@@ -12,15 +12,15 @@ namespace torsion::ssl {
 
 /// TLS without I/O: ciphertext in, plaintext out, and back. The ciphertext that it makes goes to an Output at once.
 ///
-/// Octets are read where the caller has them: feed() lends a view, which must live until the next feed() or release(). The
-/// rest of it, unread(), is what the engine has no use for: after a close_notify, what stood behind it.
+/// Octets are read where the caller has them: feed() lends a view, which must live until the next feed() or release().
+/// The rest of it, unread(), is what the engine has no use for: after a close_notify, what stood behind it.
 class Engine {
 public:
     enum class Outcome {
-        ok,           ///< done as asked
-        wantsInput,   ///< nothing more can be done until the next feed()
-        closed,       ///< the peer's close_notify has come
-        failed,       ///< see failure(); the engine is of no more use
+        ok,          ///< done as asked
+        wantsInput,  ///< nothing more can be done until the next feed()
+        closed,      ///< the peer's close_notify has come
+        failed,      ///< see failure(); the engine is of no more use
     };
 
     /// Where ciphertext goes. Must not call the engine from inside.
@@ -63,7 +63,7 @@ public:
     const Failure& failure() const noexcept { return *failure_; }
 
 private:
-    struct Bridge;   // OpenSSL's way to our input and output
+    struct Bridge;  // OpenSSL's way to our input and output
 
     template <class Call>
     int call(Call&& function);

@@ -18,14 +18,16 @@ void OnionTLSProtocol::handshakeFinished() {
 }
 
 void OnionTLSProtocol::closed(BytesView rest) {
-    // The pop takes this layer out and clears onion_; what stood behind the close_notify then goes to whoever comes next.
+    // The pop takes this layer out and clears onion_; what stood behind the close_notify then goes to whoever comes
+    // next.
     OnionProtocol* const onion = onion_;
     TLSMemoryBIOProtocol::closed(rest);
     if (onion != nullptr && !rest.empty()) onion->deliverRest(depth, rest);
 }
 
 OnionProtocol::OnionProtocol(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> wrappedProtocol)
-    : ProtocolWrapper(std::move(factory), std::move(wrappedProtocol)), tail_(ProtocolWrapper::wrappedProtocol().get()) {}
+    : ProtocolWrapper(std::move(factory), std::move(wrappedProtocol)),
+      tail_(ProtocolWrapper::wrappedProtocol().get()) {}
 
 OnionProtocol::~OnionProtocol() = default;
 
@@ -56,7 +58,8 @@ Protocol* OnionProtocol::wrapped() const noexcept {
 // Pushing.
 
 Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover) {
-    if (!connected() || closing_) return defer::fail(ConnectionLost("startTLS was called when the connection was over"));
+    if (!connected() || closing_)
+        return defer::fail(ConnectionLost("startTLS was called when the connection was over"));
     Deferred<void> started;
     if (refuseResidue(started)) return started;
     Start start{options.share(), role, Bytes(leftover), started};
@@ -89,17 +92,18 @@ void OnionProtocol::startTLS(const ssl::ContextFactory& options, TLSRole role, R
 void OnionProtocol::push(Start start) {
     std::shared_ptr<OnionTLSProtocol> layer;
     try {
-        layer = std::make_shared<OnionTLSProtocol>(*this, *start.options, start.role, tail_->shared_from_this(), depth_ + 1,
-                                                   start.started);
+        layer = std::make_shared<OnionTLSProtocol>(*this, *start.options, start.role, tail_->shared_from_this(),
+                                                   depth_ + 1, start.started);
     } catch (...) {
-        start.started.errback(Failure::current());   // a recipe for the other role: nothing has changed
+        start.started.errback(Failure::current());  // a recipe for the other role: nothing has changed
         return;
     }
     parkProducer();
-    auto below = std::make_shared<PopOnDisconnectTransport>(
-        current_ != nullptr ? current_->asTransport() : head_, [onion = weak_from_this(), raw = layer.get()] {
-            if (const auto alive = onion.lock()) static_cast<OnionProtocol&>(*alive).pop(*raw);
-        });
+    auto below = std::make_shared<PopOnDisconnectTransport>(current_ != nullptr ? current_->asTransport() : head_,
+                                                            [onion = weak_from_this(), raw = layer.get()] {
+                                                                if (const auto alive = onion.lock())
+                                                                    static_cast<OnionProtocol&>(*alive).pop(*raw);
+                                                            });
     if (current_ != nullptr) {
         current_->setWrappedProtocol(layer);
     } else {
@@ -124,7 +128,8 @@ void OnionProtocol::layerUp(OnionTLSProtocol& layer) {
 Deferred<void> OnionProtocol::stopTLS() {
     if (!connected() || closing_) return defer::fail(ConnectionLost("stopTLS was called when the connection was over"));
     Deferred<void> stopped;
-    // Which layer is meant is decided by what was asked for last: a start that waits, a stop that waits, or what is there.
+    // Which layer is meant is decided by what was asked for last: a start that waits, a stop that waits, or what is
+    // there.
     for (auto operation = waiting_.rbegin(); operation != waiting_.rend(); ++operation) {
         if (auto* waiting = std::get_if<Stop>(&*operation)) {
             waiting->stopped.push_back(stopped);
@@ -172,7 +177,7 @@ bool OnionProtocol::layerMayClose(OnionTLSProtocol& layer) {
 /// Takes the innermost layer out of the list, tells, and goes on with what has waited for it.
 void OnionProtocol::pop(OnionTLSProtocol& layer) {
     const std::shared_ptr<Protocol> self = shared_from_this();
-    const std::shared_ptr<Protocol> popped = layer.shared_from_this();   // on the stack now
+    const std::shared_ptr<Protocol> popped = layer.shared_from_this();  // on the stack now
     turn().deferDeletion(popped);
     parkProducer();
     const auto& below = static_cast<PopOnDisconnectTransport&>(*layer.transportHandle()).original();
@@ -192,10 +197,10 @@ void OnionProtocol::pop(OnionTLSProtocol& layer) {
     layer.setWrappedProtocol(nullptr);
     if (closing_) {
         orphans_.insert(orphans_.end(), layer.stopped.begin(), layer.stopped.end());
-        transport().loseConnection();   // the next one, or the head
+        transport().loseConnection();  // the next one, or the head
         return;
     }
-    orphans_ = layer.stopped;   // where a loss finds them, for the application may throw
+    orphans_ = layer.stopped;  // where a loss finds them, for the application may throw
     announcing_ = true;
     struct Announced {
         explicit Announced(bool& flag) noexcept : flag_(flag) {}
@@ -215,7 +220,7 @@ void OnionProtocol::pop(OnionTLSProtocol& layer) {
 
 /// To whoever now reads what the popped layer used to: the next place in the list.
 void OnionProtocol::deliverRest(unsigned place, BytesView rest) {
-    if (paused_ && !closing_) {   // by layerStopped
+    if (paused_ && !closing_) {  // by layerStopped
         held_.append(rest);
         heldPlace_ = place;
         return;
@@ -251,7 +256,7 @@ void OnionProtocol::runWaiting() {
             waitingBytes_ -= data->size();
             transport().write(std::move(*data));
         } else if (auto* start = std::get_if<Start>(&operation)) {
-            if (!refuseResidue(start->started)) push(std::move(*start));   // more may have come while it waited
+            if (!refuseResidue(start->started)) push(std::move(*start));  // more may have come while it waited
         } else {
             stop(std::get<Stop>(operation).stopped);
         }
@@ -340,7 +345,7 @@ void OnionProtocol::parkProducer() {
     transport().unregisterProducer();
     if (const std::shared_ptr<ProducerMembrane> membrane = membrane_) {
         membrane->setWaiting(true);
-        membrane->resumeProducing();   // a layer that wanted a pause does not count any more
+        membrane->resumeProducing();  // a layer that wanted a pause does not count any more
     }
 }
 
@@ -365,7 +370,7 @@ void OnionProtocol::loseConnection() {
 void OnionProtocol::abortConnection() {
     closing_ = true;
     setDisconnecting();
-    if (connected()) transport().abortConnection();   // through all layers, so that none delivers what it has
+    if (connected()) transport().abortConnection();  // through all layers, so that none delivers what it has
 }
 
 void OnionProtocol::loseWriteConnection() {

@@ -16,9 +16,10 @@ class ProducerMembrane;
 
 /// A transport and protocol on which TLS layers stack: a doubly linked list of protocols and transports.
 ///
-/// wrappedProtocol() leads inward, from this through the layers, outermost first, to the application's protocol: the way of
-/// what is received. transport() leads outward, from this through the layers, innermost first, to the transport that this
-/// was connected to: the way of what is written. startTLS splices a layer in at the inner end, a pop takes it out.
+/// wrappedProtocol() leads inward, from this through the layers, outermost first, to the application's protocol: the
+/// way of what is received. transport() leads outward, from this through the layers, innermost first, to the transport
+/// that this was connected to: the way of what is written. startTLS splices a layer in at the inner end, a pop takes it
+/// out.
 ///
 /// @code
 ///     received:  head --> onion --> layer 1 --> layer 2 --> application
@@ -113,25 +114,25 @@ private:
     OnionListener* listener() const;
 
     std::shared_ptr<Transport> head_;
-    Protocol* tail_;                           ///< the application's protocol
-    OnionTLSProtocol* current_ = nullptr;      ///< the innermost layer; null at depth 0
-    std::list<Operation> waiting_;            ///< what was asked for since stopTLS, in order
+    Protocol* tail_;                       ///< the application's protocol
+    OnionTLSProtocol* current_ = nullptr;  ///< the innermost layer; null at depth 0
+    std::list<Operation> waiting_;         ///< what was asked for since stopTLS, in order
     std::size_t waitingBytes_ = 0;
     std::size_t outputLimit_ = kDefaultOutputLimit;
-    TCPTransport* below_ = nullptr;            ///< the ability of transport(), looked up once a layer
-    std::vector<Deferred<void>> orphans_;      ///< Deferreds of operations that will not happen any more
-    std::shared_ptr<Producer> producer_;       ///< what is registered with the layers: the membrane, or a pull producer
-    std::shared_ptr<ProducerMembrane> membrane_;   ///< round a push producer, which hears of changes only
-    Bytes held_;                               ///< came behind a close_notify, to a paused application
+    TCPTransport* below_ = nullptr;        ///< the ability of transport(), looked up once a layer
+    std::vector<Deferred<void>> orphans_;  ///< Deferreds of operations that will not happen any more
+    std::shared_ptr<Producer> producer_;   ///< what is registered with the layers: the membrane, or a pull producer
+    std::shared_ptr<ProducerMembrane> membrane_;  ///< round a push producer, which hears of changes only
+    Bytes held_;                                  ///< came behind a close_notify, to a paused application
     unsigned heldPlace_ = 0;
     unsigned depth_ = 0;
     bool streaming_ = false;
     bool producerParked_ = false;
     bool passiveStopAllowed_ = true;
     bool closing_ = false;
-    bool writeClosed_ = false;                 ///< loseWriteConnection was called
-    bool paused_ = false;                      ///< the application is
-    bool announcing_ = false;                  ///< layerStopped is on the stack: nothing goes below yet
+    bool writeClosed_ = false;  ///< loseWriteConnection was called
+    bool paused_ = false;       ///< the application is
+    bool announcing_ = false;   ///< layerStopped is on the stack: nothing goes below yet
 };
 
 }  // namespace torsion

@@ -30,17 +30,17 @@ public:
         closeLayer();
     }
 
-    /// Makes a record of what is gathered: what is written later must not share it (some peers lose what shares a record with
-    /// the close_notify of the layer above).
+    /// Makes a record of what is gathered: what is written later must not share it (some peers lose what shares a
+    /// record with the close_notify of the layer above).
     void endRecord() { flush(); }
 
     /// The layer is no longer part of the onion.
     void leave() noexcept { onion_ = nullptr; }
 
-    Deferred<void> started;                  ///< of startTLS
-    std::vector<Deferred<void>> stopped;     ///< of stopTLS
+    Deferred<void> started;               ///< of startTLS
+    std::vector<Deferred<void>> stopped;  ///< of stopTLS
     const unsigned depth;
-    bool stopping = false;                   ///< stopTLS was called
+    bool stopping = false;  ///< stopTLS was called
 
 protected:
     void handshakeFinished() override;
@@ -51,7 +51,7 @@ protected:
     }
 
 private:
-    OnionProtocol* onion_;   // outlives this: it holds the list that this is in
+    OnionProtocol* onion_;  // outlives this: it holds the list that this is in
 };
 
 }  // namespace torsion

@@ -14,8 +14,8 @@ namespace torsion {
 /// What is known of one TLS layer. Texts are empty, and the rest null, until its handshake is done.
 class OnionLayer {
 public:
-    std::string version;    ///< such as "TLSv1.3"
-    std::string cipher;     ///< such as "TLS_AES_256_GCM_SHA384"
+    std::string version;  ///< such as "TLSv1.3"
+    std::string cipher;   ///< such as "TLS_AES_256_GCM_SHA384"
     std::shared_ptr<const ssl::Certificate> peerCertificate;
     std::optional<std::string> negotiatedProtocol;
 };
@@ -26,17 +26,18 @@ class OnionTransport {
 public:
     virtual ~OnionTransport() = default;
 
-    /// Puts a layer of TLS inside all others. What is written from now on goes through it, and waits for its handshake. If
-    /// a stop is pending, the new layer starts at the pop. May be called before the layer below is up.
+    /// Puts a layer of TLS inside all others. What is written from now on goes through it, and waits for its handshake.
+    /// If a stop is pending, the new layer starts at the pop. May be called before the layer below is up.
     ///
-    /// @param leftover octets that were received already and belong to the handshake. What the application's protocol has
+    /// @param leftover octets that were received already and belong to the handshake. What the application's protocol
+    /// has
     ///        received and not interpreted (Protocol::takeUnprocessed), and is not handed over here, fails the
     ///        connection with PlaintextAfterStartTLS
     /// @return fires when the handshake is done and the peer verified; fails if the connection ends before
     virtual Deferred<void> startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover = {}) = 0;
 
-    /// Takes the innermost layer off: sends close_notify behind what was written, and waits for the peer's. Until then data
-    /// is still delivered; what is written waits, and goes to the layer that is then innermost.
+    /// Takes the innermost layer off: sends close_notify behind what was written, and waits for the peer's. Until then
+    /// data is still delivered; what is written waits, and goes to the layer that is then innermost.
     /// @return fires at the pop; fails at once at depth 0, and with the reason if the connection ends before
     virtual Deferred<void> stopTLS() = 0;
 
@@ -46,8 +47,8 @@ public:
     /// The layers, outermost first.
     virtual std::vector<OnionLayer> layers() const = 0;
 
-    /// Whether the peer may take a layer off that we have not stopped. Default true. If false, its close_notify ends the
-    /// connection: for an application that never expects to fall back to less encryption.
+    /// Whether the peer may take a layer off that we have not stopped. Default true. If false, its close_notify ends
+    /// the connection: for an application that never expects to fall back to less encryption.
     virtual void allowPassiveStop(bool allowed) = 0;
 };
 

@@ -68,7 +68,7 @@ void ProducerMembrane::update() {
         } else {
             keep->resumeProducing();
         }
-    } catch (...) {   // not through OpenSSL, which may be what calls us
+    } catch (...) {  // not through OpenSSL, which may be what calls us
         const Failure failure = Failure::current();
         log::err(failure, "in a producer's pauseProducing or resumeProducing");
         if (consumer_ != nullptr) consumer_->failConnection(failure);

@@ -9,9 +9,9 @@
 
 namespace torsion {
 
-/// Stands between an application's producer and the transport below TLS (_ProducerMembrane, _PullToPush of Twisted). Two
-/// sides may want it paused, the transport below and the handshake; the producer hears only the changes of the sum (PC-8).
-/// A pull producer is driven from here as if it pushed, because TLS cannot tell when a piece has left (PC-9).
+/// Stands between an application's producer and the transport below TLS (_ProducerMembrane, _PullToPush of Twisted).
+/// Two sides may want it paused, the transport below and the handshake; the producer hears only the changes of the sum
+/// (PC-8). A pull producer is driven from here as if it pushed, because TLS cannot tell when a piece has left (PC-9).
 class ProducerMembrane final : public Producer, public std::enable_shared_from_this<ProducerMembrane> {
 public:
     /// @param consumer the TLS layer; must outlive this or detach it

@@ -8,7 +8,7 @@ namespace torsion {
 TLSMemoryBIOFactory::TLSMemoryBIOFactory(const ssl::ContextFactory& options, ssl::Role role,
                                          std::shared_ptr<Factory> wrappedFactory)
     : WrappingFactory(std::move(wrappedFactory)), options_(options.share()), role_(role) {
-    options_->newSession(role_, {});   // a recipe that cannot work says so now, not at the first connection
+    options_->newSession(role_, {});  // a recipe that cannot work says so now, not at the first connection
 }
 
 std::shared_ptr<ProtocolWrapper> TLSMemoryBIOFactory::wrap(std::shared_ptr<Protocol> protocol) {

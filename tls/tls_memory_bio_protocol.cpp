@@ -57,10 +57,11 @@ void TLSMemoryBIOProtocol::makeConnection(std::shared_ptr<Transport> below) {
     if (connectWrapped_) {
         if (wrappingFactory()) wrappingFactory()->registerProtocol(*this);
         connectionMade();
-        if (!alive()) return;   // aborted: no hello goes out (TLS-2)
+        if (!alive()) return;  // aborted: no hello goes out (TLS-2)
     }
     expect(options_->handshakeTimeout(), [this] {
-        fail(TLSHandshakeTimeout("the limit is " + std::to_string(options_->handshakeTimeout() / std::chrono::milliseconds(1)) + " ms"));
+        fail(TLSHandshakeTimeout("the limit is " +
+                                 std::to_string(options_->handshakeTimeout() / std::chrono::milliseconds(1)) + " ms"));
     });
     process({});
 }
@@ -75,7 +76,7 @@ void TLSMemoryBIOProtocol::expect(Duration timeout, Function<void()> otherwise) 
 void TLSMemoryBIOProtocol::dataReceived(BytesView data) {
     if (!alive()) return;
     if (paused_ || !held_.empty()) {
-        held_.append(data);   // the layer below is paused, too: this is the rest of one read
+        held_.append(data);  // the layer below is paused, too: this is the rest of one read
         return;
     }
     process(data);
@@ -129,7 +130,7 @@ void TLSMemoryBIOProtocol::readAll() {
 
 void TLSMemoryBIOProtocol::deliver(BytesView plaintext) {
     if (discarding_ || plaintext.empty()) return;
-    const std::shared_ptr<Protocol> receiver = wrappedProtocol();   // it may be spliced out while it runs
+    const std::shared_ptr<Protocol> receiver = wrappedProtocol();  // it may be spliced out while it runs
     receiver->dataReceived(plaintext);
 }
 
@@ -138,7 +139,7 @@ void TLSMemoryBIOProtocol::heardClose() {
     const BytesView rest = engine_.unread();
     if (!peerMayClose()) return;
     unsentAtClose_ = bufferedBytes() > 0;
-    flush();   // what was written stays ahead of our close_notify
+    flush();  // what was written stays ahead of our close_notify
     sendCloseNotify();
     if (!alive()) return;
     over_ = true;
@@ -150,7 +151,7 @@ void TLSMemoryBIOProtocol::closed(BytesView) {
     setDisconnecting();
     transport().loseConnection();
     const std::shared_ptr<ProducerMembrane> producer = std::exchange(producer_, nullptr);
-    if (!producer) return;   // or an onion has moved it
+    if (!producer) return;  // or an onion has moved it
     // Nobody takes what it makes any more, and the close below would wait for it.
     transport().unregisterProducer();
     try {
@@ -186,7 +187,7 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& reason) {
 // Output.
 
 bool TLSMemoryBIOProtocol::takesWrites() const noexcept {
-    return alive() && !closeSent_ && (!closing_ || producer_);   // TLS-7
+    return alive() && !closeSent_ && (!closing_ || producer_);  // TLS-7
 }
 
 void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) { writeView(data); }
@@ -194,7 +195,8 @@ void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) { writeView(data); }
 void TLSMemoryBIOProtocol::writeView(BytesView data) {
     if (!takesWrites() || data.empty()) return;
     if (bufferedBytes() > outputLimit_) {
-        fail(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " + std::to_string(outputLimit_)));
+        fail(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " +
+                                 std::to_string(outputLimit_)));
         transport().abortConnection();
         return;
     }
@@ -202,9 +204,9 @@ void TLSMemoryBIOProtocol::writeView(BytesView data) {
     const std::size_t whole = ready && pending_.empty() ? data.size() / kRecord * kRecord : 0;
     const BytesView rest = data.substr(whole);
     if (pending_.empty() && pending_.capacity() < rest.size()) pending_ = turn().takeBytes();
-    pending_.append(rest);   // first, so that what a producer writes when it is told to pause comes behind it
+    pending_.append(rest);  // first, so that what a producer writes when it is told to pause comes behind it
     if (whole > 0) {
-        encrypt(data.substr(0, whole));   // from where it is
+        encrypt(data.substr(0, whole));  // from where it is
         if (!alive()) return;
     }
     if (ready && pending_.size() >= kRecord) flush();
@@ -223,7 +225,7 @@ void TLSMemoryBIOProtocol::endOfTurn() noexcept {
 void TLSMemoryBIOProtocol::flush() {
     while (alive() && handshakeDone_ && !pending_.empty() && !engine_.busy()) {
         Bytes data = std::move(pending_);
-        pending_ = Bytes();   // a producer that is told to pause may write
+        pending_ = Bytes();  // a producer that is told to pause may write
         encrypt(data);
         turn().giveBytes(std::move(data));
     }
@@ -236,7 +238,8 @@ void TLSMemoryBIOProtocol::encrypt(BytesView data) {
 // The end.
 
 void TLSMemoryBIOProtocol::finishClosing() {
-    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || engine_.busy()) return;
+    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || engine_.busy())
+        return;
     sendCloseNotify();
 }
 
@@ -259,7 +262,8 @@ void TLSMemoryBIOProtocol::expectClose(std::size_t ahead) {
             expectClose(waitingBelow());
             return;
         }
-        fail(TLSCloseTimeout("the limit is " + std::to_string(options_->closeTimeout() / std::chrono::milliseconds(1)) + " ms"));
+        fail(TLSCloseTimeout("the limit is " + std::to_string(options_->closeTimeout() / std::chrono::milliseconds(1)) +
+                             " ms"));
         transport().abortConnection();
     });
 }
@@ -275,8 +279,8 @@ void TLSMemoryBIOProtocol::closeLayer() {
 }
 
 void TLSMemoryBIOProtocol::finishSoon() {
-    if (processing_) return;   // the end of process() does it
-    if (engine_.busy()) {      // a producer called us from inside its pauseProducing
+    if (processing_) return;  // the end of process() does it
+    if (engine_.busy()) {     // a producer called us from inside its pauseProducing
         schedule();
         return;
     }
@@ -290,11 +294,11 @@ void TLSMemoryBIOProtocol::loseConnection() {
     discarding_ = true;
     if (!alive()) return;
     if (!handshakeDone_ && pending_.empty() && !producer_) {
-        abortConnection();   // there is nothing to say, and nobody to say it to (TLS-5)
+        abortConnection();  // there is nothing to say, and nobody to say it to (TLS-5)
         return;
     }
     closeLayer();
-    if (paused_) resumeProducing();   // or the peer's close_notify is never seen
+    if (paused_) resumeProducing();  // or the peer's close_notify is never seen
 }
 
 void TLSMemoryBIOProtocol::loseWriteConnection() {
@@ -318,7 +322,7 @@ void TLSMemoryBIOProtocol::failConnection(const Failure& reason) {
         sendCloseNotify();
     }
     fail(reason);
-    if (connected()) transport().failConnection(reason);   // if it was over already; harmless otherwise
+    if (connected()) transport().failConnection(reason);  // if it was over already; harmless otherwise
 }
 
 void TLSMemoryBIOProtocol::fail(const Failure& reason) {
@@ -353,12 +357,12 @@ void TLSMemoryBIOProtocol::unregisterProducer() {
     const std::shared_ptr<ProducerMembrane> producer = std::exchange(producer_, nullptr);
     if (!producer) return;
     producer->detach();
-    transport().unregisterProducer();   // also if this layer is over: the one below may go on, or wait for this
-    if (alive() && closing_ && !processing_) turn().atEnd(*this, depth_);   // the close may have waited for this
+    transport().unregisterProducer();  // also if this layer is over: the one below may go on, or wait for this
+    if (alive() && closing_ && !processing_) turn().atEnd(*this, depth_);  // the close may have waited for this
 }
 
 void TLSMemoryBIOProtocol::pauseProducing() {
-    if (discarding_) return;   // or the peer's close_notify is never seen
+    if (discarding_) return;  // or the peer's close_notify is never seen
     paused_ = true;
     transport().pauseProducing();
 }
@@ -399,13 +403,15 @@ std::optional<std::string> TLSMemoryBIOProtocol::negotiatedProtocol() const {
     return engine_.session().negotiatedProtocol();
 }
 
-std::string TLSMemoryBIOProtocol::tlsVersion() const { return handshakeDone_ ? engine_.session().version() : std::string(); }
-
-std::string TLSMemoryBIOProtocol::tlsCipher() const { return handshakeDone_ ? engine_.session().cipher() : std::string(); }
-
-std::size_t TLSMemoryBIOProtocol::bufferedBytes() const {
-    return pending_.size() + waitingBelow();
+std::string TLSMemoryBIOProtocol::tlsVersion() const {
+    return handshakeDone_ ? engine_.session().version() : std::string();
 }
+
+std::string TLSMemoryBIOProtocol::tlsCipher() const {
+    return handshakeDone_ ? engine_.session().cipher() : std::string();
+}
+
+std::size_t TLSMemoryBIOProtocol::bufferedBytes() const { return pending_.size() + waitingBelow(); }
 
 void TLSMemoryBIOProtocol::startTLS(const ssl::ContextFactory&, TLSRole, Residue) {
     throw RuntimeError("TLS is on already: to put TLS inside TLS, wrap the factory in an OnionFactory");

@@ -14,10 +14,10 @@ class ProducerMembrane;
 
 /// TLS over any transport (twisted.protocols.tls.TLSMemoryBIOProtocol): the ProtocolWrapper round an ssl::Engine.
 ///
-/// To the wrapped protocol it is a transport. connectionMade comes before the handshake (TLS-1); what is written then waits
-/// for it (TLS-4). loseConnection is two-way: our close_notify goes out, and the transport below is closed when the peer's
-/// has come, or is aborted after the close timeout (TLS-8, D3). An end without close_notify is TLSTruncated, a
-/// ConnectionLost (TLS-12). A failure of TLS ends the transport below with that failure as the reason.
+/// To the wrapped protocol it is a transport. connectionMade comes before the handshake (TLS-1); what is written then
+/// waits for it (TLS-4). loseConnection is two-way: our close_notify goes out, and the transport below is closed when
+/// the peer's has come, or is aborted after the close timeout (TLS-8, D3). An end without close_notify is TLSTruncated,
+/// a ConnectionLost (TLS-12). A failure of TLS ends the transport below with that failure as the reason.
 class TLSMemoryBIOProtocol : public ProtocolWrapper,
                              public SSLTransport,
                              public TCPTransport,
@@ -57,7 +57,8 @@ public:
     std::string tlsVersion() const override;
     std::string tlsCipher() const override;
 
-    // TCPTransport: the end of writing is ours, the rest belongs to the transport below. @throws TypeError if it has none
+    // TCPTransport: the end of writing is ours, the rest belongs to the transport below. @throws TypeError if it has
+    // none
     /// Sends close_notify behind what was written, and reads on.
     void loseWriteConnection() override;
     bool getTcpNoDelay() const override { return tcp().getTcpNoDelay(); }
@@ -93,7 +94,8 @@ protected:
     /// connection has been failed
     virtual bool peerMayClose() { return true; }
 
-    /// Both close_notify are through. @param rest what stood behind the peer's; for plain TLS it is void (RFC 8446, 6.1)
+    /// Both close_notify are through. @param rest what stood behind the peer's; for plain TLS it is void (RFC
+    /// 8446, 6.1)
     virtual void closed(BytesView rest);
 
     /// This layer is broken, and the transport below is about to be told.
@@ -127,22 +129,22 @@ private:
 
     std::shared_ptr<const ssl::ContextFactory> options_;
     ssl::Engine engine_;
-    Bytes pending_;                       ///< plaintext that waits for the handshake or the end of the turn
-    Bytes held_;                          ///< ciphertext that came or was left while reading was paused
+    Bytes pending_;  ///< plaintext that waits for the handshake or the end of the turn
+    Bytes held_;     ///< ciphertext that came or was left while reading was paused
     std::shared_ptr<ProducerMembrane> producer_;
-    DelayedCall timeout_;                 ///< of the handshake, then of the close
+    DelayedCall timeout_;  ///< of the handshake, then of the close
     std::size_t outputLimit_ = kDefaultOutputLimit;
-    TCPTransport* below_ = nullptr;       ///< the ability of the transport below, looked up once
+    TCPTransport* below_ = nullptr;  ///< the ability of the transport below, looked up once
     unsigned depth_ = 0;
     bool connectWrapped_;
     bool handshakeDone_ = false;
-    bool closing_ = false;                ///< close_notify shall go out behind what was written
-    bool discarding_ = false;             ///< nothing more is delivered
+    bool closing_ = false;     ///< close_notify shall go out behind what was written
+    bool discarding_ = false;  ///< nothing more is delivered
     bool closeSent_ = false;
     bool closeReceived_ = false;
-    bool unsentAtClose_ = false;          ///< data of ours may be lost although the peer closed cleanly
-    bool halfClosing_ = false;            ///< closing_ came from loseWriteConnection: no timeout for the peer
-    bool over_ = false;                   ///< done or broken: nothing goes through any more
+    bool unsentAtClose_ = false;  ///< data of ours may be lost although the peer closed cleanly
+    bool halfClosing_ = false;    ///< closing_ came from loseWriteConnection: no timeout for the peer
+    bool over_ = false;           ///< done or broken: nothing goes through any more
     bool processing_ = false;
     bool paused_ = false;
 };

@@ -38,10 +38,10 @@ private:
 
     Turn& turn_;
     std::vector<Bytes> slices_;
-    std::size_t first_ = 0;      ///< the first slice that has something left
-    std::size_t consumed_ = 0;   ///< how much of it is gone
+    std::size_t first_ = 0;     ///< the first slice that has something left
+    std::size_t consumed_ = 0;  ///< how much of it is gone
     std::size_t size_ = 0;
-    bool gathering_ = false;     ///< whether the last slice takes more: one that was handed over would have to grow
+    bool gathering_ = false;  ///< whether the last slice takes more: one that was handed over would have to grow
 };
 
 }  // namespace torsion

@@ -21,7 +21,9 @@ namespace {
 constexpr std::size_t kSendBudget = 1U << 20;
 constexpr std::size_t kMostPieces = 64;
 
-std::string nameOf(const Protocol* protocol) { return protocol != nullptr ? typeName(typeid(*protocol)) : "a protocol"; }
+std::string nameOf(const Protocol* protocol) {
+    return protocol != nullptr ? typeName(typeid(*protocol)) : "a protocol";
+}
 
 void stopQuietly(Producer& producer) {
     try {
@@ -130,7 +132,7 @@ void Connection::readable() {
         fenced([&] { receiver().dataReceived(data); });
         inCallback_ = false;
 #ifndef NDEBUG
-        std::memset(buffer.data(), 0xDD, data.size());   // so that a view kept too long is noticed
+        std::memset(buffer.data(), 0xDD, data.size());  // so that a view kept too long is noticed
 #endif
         flush();
     } else if (got == 0) {
@@ -142,7 +144,7 @@ void Connection::readable() {
 
 void Connection::peerClosed() {
     readEnded_ = true;
-    watch_->setReading(false);   // level-triggered, EOF would be told again and again
+    watch_->setReading(false);  // level-triggered, EOF would be told again and again
     if (auto* protocol = receiver().provides<HalfCloseableProtocol>()) {
         inCallback_ = true;
         fenced([&] { protocol->readConnectionLost(); });
@@ -160,9 +162,7 @@ void Connection::writable() { flush(); }
 
 void Connection::reactorGone(const Failure& reason) { end(reason); }
 
-bool Connection::takesWrites() const noexcept {
-    return connected_ && !aborted_ && !writeClosing_ && !failReason_;
-}
+bool Connection::takesWrites() const noexcept { return connected_ && !aborted_ && !writeClosing_ && !failReason_; }
 
 template <class Data>
 void Connection::rawWrite(Data&& data) {
@@ -244,7 +244,8 @@ void Connection::flush() {
 }
 
 /// What follows from having sent: the producer goes on, and a close that waited for this happens.
-/// @param hadOutput whether there was anything to send: a pull producer is asked once for each time the queue empties (PC-2)
+/// @param hadOutput whether there was anything to send: a pull producer is asked once for each time the queue empties
+/// (PC-2)
 void Connection::flushed(bool hadOutput) {
     if (producer_ && (streaming_ ? producerPaused_ && output_.size() <= kLowWater : hadOutput && output_.empty())) {
         producerPaused_ = false;
@@ -307,7 +308,7 @@ void Connection::rawFailConnection(const Failure& reason) {
     if (!connected_ || failReason_) return;
     failReason_ = reason;
     if (std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
-        stopQuietly(*producer);   // it must not hold up the end
+        stopQuietly(*producer);  // it must not hold up the end
     }
     disconnecting_ = true;
     watch_->setReading(false);
@@ -316,7 +317,7 @@ void Connection::rawFailConnection(const Failure& reason) {
 
 void Connection::abortConnection() {
     if (tls_) {
-        tls_->abortConnection();   // so that it delivers nothing more of what it has
+        tls_->abortConnection();  // so that it delivers nothing more of what it has
     } else {
         rawAbortConnection();
     }
@@ -358,7 +359,7 @@ void Connection::end(const Failure& proposed) {
         stopQuietly(*producer);
     }
     watch_.reset();
-    host_ = getHost();   // readable ever after (TR-16)
+    host_ = getHost();  // readable ever after (TR-16)
     if (!aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
     socket_.close();
     output_.clear();
@@ -424,7 +425,7 @@ void Connection::unregisterProducer() {
 void Connection::rawUnregisterProducer() {
     producer_.reset();
     producerPaused_ = false;
-    if (disconnecting_ || writeClosing_) scheduleFlush();   // the close may have waited for this (PC-6)
+    if (disconnecting_ || writeClosing_) scheduleFlush();  // the close may have waited for this (PC-6)
 }
 
 void Connection::pauseProducing() {
@@ -484,7 +485,8 @@ void Connection::startTLS(const ssl::ContextFactory& options, TLSRole role, Resi
     if (tls_) throw RuntimeError("TLS is on already: to put TLS inside TLS, wrap the factory in an OnionFactory");
     const bool isClient = role == TLSRole::normal ? side_ == Side::client : role == TLSRole::client;
     // Made first: a recipe for the other role throws, and then nothing has changed.
-    auto tls = std::make_shared<TLSMemoryBIOProtocol>(options, isClient ? ssl::Role::client : ssl::Role::server, protocol_);
+    auto tls =
+        std::make_shared<TLSMemoryBIOProtocol>(options, isClient ? ssl::Role::client : ssl::Role::server, protocol_);
     const Bytes rest = protocol_->takeUnprocessed();
     if (!rest.empty() && residue == Residue::fail) {
         rawFailConnection(PlaintextAfterStartTLS(std::to_string(rest.size()) + " octets"));
@@ -494,7 +496,7 @@ void Connection::startTLS(const ssl::ContextFactory& options, TLSRole role, Resi
     tls_ = std::move(tls);
     tls_->setOutputLimit(outputLimit_);
     tls_->makeConnection(std::make_shared<Raw>(*this));
-    if (producer) tls_->registerProducer(producer, streaming_);   // moved across, without a stop (PC-12)
+    if (producer) tls_->registerProducer(producer, streaming_);  // moved across, without a stop (PC-12)
     if (!rest.empty()) tls_->dataReceived(rest);
 }
 

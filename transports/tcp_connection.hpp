@@ -130,16 +130,16 @@ private:
     std::size_t outputLimit_ = kDefaultOutputLimit;
     Duration closeTimeout_ = kDefaultStalledCloseTimeout;
     Side side_;
-    bool connected_ = false;        ///< from open() to the loss
+    bool connected_ = false;  ///< from open() to the loss
     bool disconnecting_ = false;
     bool aborted_ = false;
-    bool readEnded_ = false;        ///< the peer's FIN came
-    bool writeClosing_ = false;     ///< loseWriteConnection was called
-    bool writeClosed_ = false;      ///< our FIN is out
-    bool streaming_ = false;        ///< producer_ is a push producer
+    bool readEnded_ = false;     ///< the peer's FIN came
+    bool writeClosing_ = false;  ///< loseWriteConnection was called
+    bool writeClosed_ = false;   ///< our FIN is out
+    bool streaming_ = false;     ///< producer_ is a push producer
     bool producerPaused_ = false;
     bool finishWriting_ = false;
-    bool inCallback_ = false;       ///< a flush follows anyway
+    bool inCallback_ = false;  ///< a flush follows anyway
     bool inFlush_ = false;
 };
 

@@ -12,7 +12,12 @@ namespace torsion::tcp {
 
 Connector::Connector(Reactor& reactor, const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
                      Duration timeout, const Address& bindAddress)
-    : reactor_(reactor), host_(host), port_(port), factory_(std::move(factory)), timeout_(timeout), bindAddress_(bindAddress) {
+    : reactor_(reactor),
+      host_(host),
+      port_(port),
+      factory_(std::move(factory)),
+      timeout_(timeout),
+      bindAddress_(bindAddress) {
     if (port < 0 || port > 65535) throw ValueError("A port is a number from 0 to 65535, not " + std::to_string(port));
     if (!factory_) throw ValueError("connectTCP needs a factory");
 }
@@ -26,7 +31,8 @@ Address Connector::getDestination() const {
 }
 
 void Connector::connect() {
-    if (state_ != State::disconnected) throw RuntimeError("can't connect in this state: connecting or connected already");
+    if (state_ != State::disconnected)
+        throw RuntimeError("can't connect in this state: connecting or connected already");
     watchNothing();
     if (!factoryStarted_) {
         factory_->doStart();
@@ -53,27 +59,30 @@ void Connector::resolve() {
         const std::shared_ptr<Connector> alive = self.lock();
         return alive && alive->attempt_ == attempt && alive->state_ == State::connecting ? alive : nullptr;
     };
-    resolution_ = reactor_.nameResolver().resolveHostName(host_, port).addCallbacks(
-        [current](const std::vector<Address>& addresses) {
-            const std::shared_ptr<Connector> alive = current();
-            if (!alive) return;
-            alive->resolving_ = false;
-            if (addresses.empty()) {
-                alive->failedLater(DNSLookupError(alive->host_ + ": it has no address"));
-                return;
-            }
-            // Like Twisted, which asks for IPv4 only; HostnameEndpoint is the one that tries them all.
-            const auto ipv4 = std::find_if(addresses.begin(), addresses.end(), [](const Address& address) {
-                return address.kind() == Address::Kind::ipv4;
-            });
-            alive->connectTo(ipv4 != addresses.end() ? *ipv4 : addresses.front());
-        },
-        [current](const Failure& failure) {
-            const std::shared_ptr<Connector> alive = current();
-            if (!alive) return;
-            alive->resolving_ = false;
-            alive->failedLater(failure);
-        });
+    resolution_ = reactor_.nameResolver()
+                      .resolveHostName(host_, port)
+                      .addCallbacks(
+                          [current](const std::vector<Address>& addresses) {
+                              const std::shared_ptr<Connector> alive = current();
+                              if (!alive) return;
+                              alive->resolving_ = false;
+                              if (addresses.empty()) {
+                                  alive->failedLater(DNSLookupError(alive->host_ + ": it has no address"));
+                                  return;
+                              }
+                              // Like Twisted, which asks for IPv4 only; HostnameEndpoint is the one that tries them
+                              // all.
+                              const auto ipv4 = std::find_if(
+                                  addresses.begin(), addresses.end(),
+                                  [](const Address& address) { return address.kind() == Address::Kind::ipv4; });
+                              alive->connectTo(ipv4 != addresses.end() ? *ipv4 : addresses.front());
+                          },
+                          [current](const Failure& failure) {
+                              const std::shared_ptr<Connector> alive = current();
+                              if (!alive) return;
+                              alive->resolving_ = false;
+                              alive->failedLater(failure);
+                          });
 }
 
 std::string Connector::where() const {
@@ -118,9 +127,10 @@ void Connector::writable() {
 }
 
 void Connector::connected() {
-    const std::shared_ptr<Connector> self = shared_from_this();   // until here the timer held us, from now on the connection
+    const std::shared_ptr<Connector> self =
+        shared_from_this();  // until here the timer held us, from now on the connection
     if (timer_.active()) timer_.cancel();
-    state_ = State::connected;   // buildProtocol may ask, or disconnect
+    state_ = State::connected;  // buildProtocol may ask, or disconnect
     std::shared_ptr<Protocol> protocol;
     try {
         protocol = factory_->build(peer_);
@@ -202,7 +212,7 @@ void Connector::watchNothing() {
 void Connector::cleanUp() {
     if (timer_.active()) timer_.cancel();
     if (std::exchange(resolving_, false)) {
-        ++attempt_;   // what the cancellation reports is not for us any more
+        ++attempt_;  // what the cancellation reports is not for us any more
         resolution_.cancel();
     }
     watch_.reset();
@@ -216,7 +226,7 @@ void Connector::disconnect() {
         if (const std::shared_ptr<Connection> connection = connection_.lock()) {
             connection->loseConnection();
         } else {
-            watch_.reset();   // from inside buildProtocol: see connected()
+            watch_.reset();  // from inside buildProtocol: see connected()
         }
     }
 }
@@ -232,7 +242,7 @@ void Connector::stopConnecting() {
 
 void Connector::reactorGone(const Failure& reason) {
     failed(reason);
-    lost(reason);   // if the factory refused, and was not told yet
+    lost(reason);  // if the factory refused, and was not told yet
 }
 
 }  // namespace torsion::tcp

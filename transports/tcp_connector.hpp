@@ -13,10 +13,12 @@ namespace torsion::tcp {
 
 /// The client's side of a TCP connection, from the attempt to the loss (twisted.internet.tcp.Connector). Held by
 /// the timer of its attempt, then by its connection.
-class Connector final : public torsion::Connector, public DescriptorListener, public std::enable_shared_from_this<Connector> {
+class Connector final : public torsion::Connector,
+                        public DescriptorListener,
+                        public std::enable_shared_from_this<Connector> {
 public:
-    Connector(Reactor& reactor, const std::string& host, int port, std::shared_ptr<ClientFactory> factory, Duration timeout,
-              const Address& bindAddress);
+    Connector(Reactor& reactor, const std::string& host, int port, std::shared_ptr<ClientFactory> factory,
+              Duration timeout, const Address& bindAddress);
     ~Connector();
 
     void connect() override;
@@ -49,7 +51,7 @@ private:
     Address bindAddress_;
     State state_ = State::disconnected;
     bool factoryStarted_ = false;
-    unsigned attempt_ = 0;   ///< tells what was posted for an attempt that is over by now
+    unsigned attempt_ = 0;  ///< tells what was posted for an attempt that is over by now
     DelayedCall timer_;
     Deferred<void> resolution_{};
     bool resolving_ = false;

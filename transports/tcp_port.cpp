@@ -41,7 +41,8 @@ Port::~Port() = default;
 
 void Port::startListening() {
     if (socket_) return;
-    const Address address = ipAddress(interface_.empty() ? "0.0.0.0" : interface_, static_cast<std::uint16_t>(wantedPort_));
+    const Address address =
+        ipAddress(interface_.empty() ? "0.0.0.0" : interface_, static_cast<std::uint16_t>(wantedPort_));
     Socket socket = Socket::stream(address);
     if (!socket) throw CannotListenError(interface_, wantedPort_, errno);
     socket.setFlag(SOL_SOCKET, SO_REUSEADDR, true);
@@ -74,7 +75,7 @@ void Port::close() {
     reserve_.close();
     log::msg("(TCP Port " + std::to_string(host_.port()) + " Closed)");
     reactor_.turn().deferDeletion(std::move(self_));
-    factory_->doStop();   // last: it may throw
+    factory_->doStop();  // last: it may throw
 }
 
 void Port::reactorGone(const Failure&) {
@@ -92,8 +93,8 @@ void Port::readable() {
 bool Port::acceptOne() {
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
-    Socket socket(::accept4(socket_.descriptor(), reinterpret_cast<sockaddr*>(&storage), &length,
-                            SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Socket socket(
+        ::accept4(socket_.descriptor(), reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return acceptFailed(errno);
     serve(std::move(socket), Address::fromSockaddr(reinterpret_cast<const sockaddr*>(&storage), length));
     return true;
@@ -103,14 +104,15 @@ bool Port::acceptFailed(int error) {
     switch (error) {
         case EAGAIN: return false;
         case EINTR:
-        case EPERM:          // a firewall took it
-        case ECONNABORTED:   // the client gave up while it waited
+        case EPERM:         // a firewall took it
+        case ECONNABORTED:  // the client gave up while it waited
             return true;
         case EMFILE:
             if (shedBacklog()) return false;
             [[fallthrough]];
         default:
-            // EMFILE without a reserve, ENFILE, ENOBUFS, ENOMEM: the connection still waits, and would be reported at once again.
+            // EMFILE without a reserve, ENFILE, ENOBUFS, ENOMEM: the connection still waits, and would be reported at
+            // once again.
             log::warn("Could not accept new connection (" + std::string(std::strerror(error)) + ")");
             watch_->setReading(false);
             retry_ = reactor_.callLater(kAcceptPause, [this] { watch_->setReading(true); });

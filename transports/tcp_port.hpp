@@ -39,7 +39,7 @@ private:
     std::shared_ptr<Factory> factory_;
     std::shared_ptr<Port> self_;
     Socket socket_;
-    Socket reserve_;            ///< a descriptor to give up when there are no others left
+    Socket reserve_;  ///< a descriptor to give up when there are no others left
     std::unique_ptr<DescriptorWatch> watch_;
     DelayedCall retry_;
     Address host_;

@@ -10,7 +10,8 @@ namespace {
 /// Pushes blocks until told to pause.
 class Pusher : public Producer {
 public:
-    Pusher(Transport& transport, std::size_t blocks, std::size_t blockSize) : left(blocks), transport_(transport), blockSize_(blockSize) {}
+    Pusher(Transport& transport, std::size_t blocks, std::size_t blockSize)
+        : left(blocks), transport_(transport), blockSize_(blockSize) {}
     void pauseProducing() override {
         ++pauses;
         paused = true;
@@ -60,7 +61,8 @@ private:
 
 }  // namespace
 
-CONTRACT_CASE("a push producer is paused above the high-water mark, inside its write, and resumed (PC-3) (PC-4) (D23)") {
+CONTRACT_CASE(
+    "a push producer is paused above the high-water mark, inside its write, and resumed (PC-3) (PC-4) (D23)") {
     Link link(stack);
     link.connect();
     link.settle();
@@ -158,7 +160,7 @@ CONTRACT_CASE("the transports of two connections can feed each other") {
 }
 
 CONTRACT_CASE("a producer may unregister and close from inside pauseProducing, whatever calls it (PC-4) (TR-3)") {
-    for (const std::size_t blockSize : {5000U, 20000U}) {   // gathered, and encrypted at once
+    for (const std::size_t blockSize : {5000U, 20000U}) {  // gathered, and encrypted at once
         Link link(stack);
         link.connect();
         link.settle();
@@ -191,7 +193,8 @@ CONTRACT_CASE("failConnection from inside pauseProducing is the reason (PC-4)") 
     }
 }
 
-CONTRACT_CASE("what pauseProducing throws goes to the writer over TCP, and is the reason of the loss over TLS (TR-13)") {
+CONTRACT_CASE(
+    "what pauseProducing throws goes to the writer over TCP, and is the reason of the loss over TLS (TR-13)") {
     Link link(stack);
     const int number = log::addObserver([](const log::Event&) {});
     link.connect();

@@ -29,7 +29,8 @@ struct Stack {
 
 inline const ssl::ContextFactory& recipe(ssl::Role role) {
     static const ssl::CertificateOptions server(ssl::test::exampleCertificate());
-    static const ssl::ClientTLSOptions client = ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
+    static const ssl::ClientTLSOptions client =
+        ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
     if (role == ssl::Role::server) return server;
     return client;
 }
@@ -50,7 +51,8 @@ private:
 
 class ReadyOnionFactory : public WrappingFactory {
 public:
-    ReadyOnionFactory(std::shared_ptr<Factory> wrapped, ssl::Role role) : WrappingFactory(std::move(wrapped)), role_(role) {}
+    ReadyOnionFactory(std::shared_ptr<Factory> wrapped, ssl::Role role)
+        : WrappingFactory(std::move(wrapped)), role_(role) {}
     std::shared_ptr<ProtocolWrapper> wrap(std::shared_ptr<Protocol> protocol) override {
         return std::make_shared<ReadyOnion>(self(), std::move(protocol), role_);
     }
@@ -62,7 +64,8 @@ private:
 /// Goes over to TLS before its protocol is connected.
 class UpgradingProxy : public ProtocolProxy {
 public:
-    UpgradingProxy(std::shared_ptr<Protocol> protocol, ssl::Role role) : ProtocolProxy(std::move(protocol)), role_(role) {}
+    UpgradingProxy(std::shared_ptr<Protocol> protocol, ssl::Role role)
+        : ProtocolProxy(std::move(protocol)), role_(role) {}
     void makeConnection(std::shared_ptr<Transport> transport) override {
         transport->as<TLSTransport>().startTLS(recipe(role_));
         ProtocolProxy::makeConnection(std::move(transport));
@@ -74,7 +77,9 @@ private:
 
 class UpgradingFactory : public ClientFactory {
 public:
-    UpgradingFactory(std::shared_ptr<Factory> wrapped, ssl::Role role) : wrapped_(std::move(wrapped)), role_(role) { noisy = false; }
+    UpgradingFactory(std::shared_ptr<Factory> wrapped, ssl::Role role) : wrapped_(std::move(wrapped)), role_(role) {
+        noisy = false;
+    }
     std::shared_ptr<Protocol> buildProtocol(const Address& address) override {
         std::shared_ptr<Protocol> protocol = wrapped_->build(address);
         return protocol ? std::make_shared<UpgradingProxy>(std::move(protocol), role_) : nullptr;
@@ -97,7 +102,9 @@ inline const std::vector<Stack>& stacks() {
         {"TCP", false, [](ssl::Role, std::shared_ptr<Factory> factory) { return factory; }},
         {"TLS", true, overTLS},
         {"TLS in TLS", true,
-         [](ssl::Role role, std::shared_ptr<Factory> factory) { return overTLS(role, overTLS(role, std::move(factory))); }},
+         [](ssl::Role role, std::shared_ptr<Factory> factory) {
+             return overTLS(role, overTLS(role, std::move(factory)));
+         }},
         {"onion with two layers", true,
          [](ssl::Role role, std::shared_ptr<Factory> factory) -> std::shared_ptr<Factory> {
              return std::make_shared<ReadyOnionFactory>(std::move(factory), role);
@@ -197,11 +204,13 @@ public:
         clientFactory = std::make_shared<OneShotFactory>(client);
         auto wrapped = stack_.wrap(ssl::Role::client, clientFactory);
         reactor.connectTCP("127.0.0.1", port->getHost().port(), std::dynamic_pointer_cast<ClientFactory>(wrapped));
-        until(reactor, [&] { return client->made == 1 && server->made == 1; }, "for the connection");
+        until(
+            reactor, [&] { return client->made == 1 && server->made == 1; }, "for the connection");
     }
 
     void untilBothLost() {
-        until(reactor, [&] { return client->lost > 0 && server->lost > 0; }, "for both ends to be lost");
+        until(
+            reactor, [&] { return client->lost > 0 && server->lost > 0; }, "for both ends to be lost");
     }
 
     /// Lets everything that is under way happen.
@@ -236,12 +245,12 @@ inline Bytes pattern(std::size_t size) {
 /// A test case that is run over every stack.
 #define TORSION_CONTRACT_NAME2(line) contractBody##line
 #define TORSION_CONTRACT_NAME(line) TORSION_CONTRACT_NAME2(line)
-#define CONTRACT_CASE(title)                                                     \
-    static void TORSION_CONTRACT_NAME(__LINE__)(const torsion::test::Stack&);    \
-    TEST_CASE(title) {                                                           \
-        for (const torsion::test::Stack& stack : torsion::test::stacks()) {      \
-            CAPTURE(stack.name);                                                 \
-            TORSION_CONTRACT_NAME(__LINE__)(stack);                              \
-        }                                                                        \
-    }                                                                            \
+#define CONTRACT_CASE(title)                                                  \
+    static void TORSION_CONTRACT_NAME(__LINE__)(const torsion::test::Stack&); \
+    TEST_CASE(title) {                                                        \
+        for (const torsion::test::Stack& stack : torsion::test::stacks()) {   \
+            CAPTURE(stack.name);                                              \
+            TORSION_CONTRACT_NAME(__LINE__)(stack);                           \
+        }                                                                     \
+    }                                                                         \
     static void TORSION_CONTRACT_NAME(__LINE__)(const torsion::test::Stack& stack)

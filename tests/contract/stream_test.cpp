@@ -64,7 +64,7 @@ CONTRACT_CASE("nothing is delivered after abortConnection, of what one read brou
     };
     link.connect();
     link.settle();
-    link.server->transport().write(Bytes(40000, 'x'));   // several records, and no more than one read
+    link.server->transport().write(Bytes(40000, 'x'));  // several records, and no more than one read
     link.untilBothLost();
     CHECK(link.client->why() == "ConnectionAborted");
 }

@@ -39,7 +39,7 @@ TEST_CASE("addresses are values: kind, host, port") {
     CHECK(unixAddress.host() == "/run/socket");
     CHECK(unixAddress.port() == 0);
     CHECK(Address().kind() == Address::Kind::none);
-    const Address copy = four;   // the kinds add nothing, so nothing is cut off
+    const Address copy = four;  // the kinds add nothing, so nothing is cut off
     CHECK(copy == four);
 }
 

@@ -43,7 +43,8 @@ const Address kAddress = IPv4Address("127.0.0.1", 80);
 
 }  // namespace
 
-TEST_CASE("startFactory comes with the first port, stopFactory with the last, again and again; an extra doStop is harmless") {
+TEST_CASE(
+    "startFactory comes with the first port, stopFactory with the last, again and again; an extra doStop is harmless") {
     const auto factory = std::make_shared<Counting>();
     factory->noisy = false;
     factory->doStop();

@@ -70,7 +70,8 @@ TEST_CASE("observers get every event at once, in the thread that logs (LG-1)") {
     Strings seen;
     const int observer = log::addObserver([&](const log::Event& event) {
         seen.push_back(std::to_string(static_cast<int>(event.level)) + ' ' + std::string(event.system) + ' ' +
-                       std::string(event.text) + (event.failure != nullptr ? ' ' + event.failure->getErrorMessage() : ""));
+                       std::string(event.text) +
+                       (event.failure != nullptr ? ' ' + event.failure->getErrorMessage() : ""));
     });
     log::msg("a");
     CHECK(seen == Strings{"1 - a"});
@@ -81,7 +82,7 @@ TEST_CASE("observers get every event at once, in the thread that logs (LG-1)") {
     log::removeObserver(observer);
     log::msg("e");
     CHECK(seen.size() == 4);
-    log::removeObserver(observer);   // harmless
+    log::removeObserver(observer);  // harmless
 }
 
 TEST_CASE("an observer that throws does not keep the event from the others (LG-1)") {

@@ -84,7 +84,7 @@ TEST_CASE("before makeConnection the transport's methods throw NotConnected") {
     CHECK(!transport.disconnecting());
     CHECK(transport.query<TCPTransport>() == nullptr);
     CHECK_THROWS_AS(transport.as<TCPTransport>(), TypeError);
-    CHECK(&transport == &std::make_shared<Recorder>()->transport());   // one for all
+    CHECK(&transport == &std::make_shared<Recorder>()->transport());  // one for all
 }
 
 TEST_CASE("connectionLost is delivered once, and never before connectionMade (CL-1)") {
@@ -104,7 +104,8 @@ TEST_CASE("after the loss a protocol keeps its transport, whose addresses stay r
     CHECK(protocol->transport().getPeer().port() == 54321);
 }
 
-TEST_CASE("an exception from connectionLost is logged and contained; the scope is cancelled all the same (TR-13, CL-1)") {
+TEST_CASE(
+    "an exception from connectionLost is logged and contained; the scope is cancelled all the same (TR-13, CL-1)") {
     Strings logged;
     const int observer = log::addObserver([&](const log::Event& event) {
         logged.push_back(std::string(event.text) + ": " + event.failure->getErrorMessage());
@@ -117,7 +118,7 @@ TEST_CASE("an exception from connectionLost is logged and contained; the scope i
     protocol->deliverConnectionLost(failureOf<ConnectionDone>());
     log::removeObserver(observer);
     CHECK(logged == Strings{"in connectionLost: in connectionLost"});
-    CHECK(protocol->timerWhenLost);   // cancelled right after the callback
+    CHECK(protocol->timerWhenLost);  // cancelled right after the callback
     CHECK(!protocol->timer.active());
     clock.advance(1s);
 }

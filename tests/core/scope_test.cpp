@@ -57,7 +57,7 @@ TEST_CASE("a watched Deferred is cancelled with the scope if it has not fired (C
     }
     deferreds[1].callback(7);
     scope.cancel();
-    CHECK(cancelled == std::vector<int>{2, 0});   // the newest first
+    CHECK(cancelled == std::vector<int>{2, 0});  // the newest first
     scope.cancel();
     CHECK(cancelled.size() == 2);
 

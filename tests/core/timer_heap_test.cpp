@@ -24,7 +24,7 @@ TEST_CASE("time is a Duration, and a delay must not be negative (DC-1)") {
     bool ran = false;
     const DelayedCall call = clock.callLater(0s, [&] { ran = true; });
     CHECK(call.getTime() == clock.seconds());
-    CHECK(!ran);   // never from inside callLater
+    CHECK(!ran);  // never from inside callLater
     clock.advance(0s);
     CHECK(ran);
 }
@@ -162,7 +162,7 @@ TEST_CASE("after the run cancel, reset and delay throw AlreadyCalled, after canc
     CHECK_THROWS_AS(call.cancel(), AlreadyCalled);
     CHECK_THROWS_AS(call.reset(1s), AlreadyCalled);
     CHECK_THROWS_AS(call.delay(1s), AlreadyCalled);
-    CHECK_THROWS_AS(call.cancel(), ValueError);   // both are
+    CHECK_THROWS_AS(call.cancel(), ValueError);  // both are
 
     DelayedCall other = clock.callLater(1s, [] { FAIL("cancelled"); });
     DelayedCall copy = other;

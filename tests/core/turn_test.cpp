@@ -65,7 +65,7 @@ TEST_CASE("the end of a turn runs the deepest layer first, also what is schedule
     Work outer([&] { ran.push_back(0); });
     Work middle([&] {
         ran.push_back(1);
-        turn.atEnd(outer, 0);   // a layer writes to the one below: it is sent in the same pass
+        turn.atEnd(outer, 0);  // a layer writes to the one below: it is sent in the same pass
     });
     Work inner([&] {
         ran.push_back(2);
@@ -73,7 +73,7 @@ TEST_CASE("the end of a turn runs the deepest layer first, also what is schedule
     });
     turn.atEnd(outer, 0);
     turn.atEnd(inner, 2);
-    turn.atEnd(inner, 2);   // idempotent
+    turn.atEnd(inner, 2);  // idempotent
     CHECK(inner.scheduled());
     turn.end();
     CHECK(ran == Order{2, 1, 0});

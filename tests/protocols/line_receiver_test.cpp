@@ -30,7 +30,7 @@ public:
         const std::string before(line);
         events.push_back("l:" + before);
         if (atLine) atLine(before);
-        CHECK(line == before);   // the view lives as long as the call, whatever was called meanwhile
+        CHECK(line == before);  // the view lives as long as the call, whatever was called meanwhile
     }
     void rawDataReceived(BytesView data) override {
         const std::string before(data);
@@ -50,7 +50,7 @@ struct Fixture {
     Fixture() { protocol->makeConnection(transport); }
 
     void receive(const std::string& data) {
-        const std::vector<char> copy(data.begin(), data.end());   // dies with the call, as a read buffer's content does
+        const std::vector<char> copy(data.begin(), data.end());  // dies with the call, as a read buffer's content does
         protocol->dataReceived(BytesView(copy.data(), copy.size()));
     }
     void dribble(const std::string& data) {
@@ -134,7 +134,7 @@ TEST_CASE("an unfinished line exceeds at the limit and the delimiter's length (L
     CHECK(f.events() == Strings{"x:abcd\r\n"});
 
     Fixture unlimited;
-    unlimited.protocol->MAX_LENGTH = std::string::npos;   // does not wrap round
+    unlimited.protocol->MAX_LENGTH = std::string::npos;  // does not wrap round
     unlimited.receive(as(100000));
     CHECK(unlimited.events().empty());
 }
@@ -158,7 +158,7 @@ TEST_CASE("setRawMode gives the rest of the buffer to rawDataReceived in one cal
     f.receive("d\r\n");
     CHECK(f.events() == Strings{"l:a", "l:raw", "r:b\r\nc", "r:d\r\n"});
 
-    Fixture g;   // with a part of a line in the buffer
+    Fixture g;  // with a part of a line in the buffer
     g.receive("part");
     g.protocol->setRawMode();
     g.receive("more");
@@ -176,8 +176,8 @@ TEST_CASE("setLineMode puts its extra octets before what comes later (LR-4)") {
     f.receive("raw\r\n12.one\r\ntw");
     f.receive("o\r\nraw\r\n34");
     f.receive(".three\r\n");
-    CHECK(f.events() == Strings{"l:raw", "r:12.one\r\ntw", "l:one", "l:two", "l:raw", "r:34",
-                                "r:.three\r\n", "l:three"});
+    CHECK(f.events() ==
+          Strings{"l:raw", "r:12.one\r\ntw", "l:one", "l:two", "l:raw", "r:34", "r:.three\r\n", "l:three"});
 
     SUBCASE("extra that is not the end of the data at hand") {
         f.protocol->setRawMode();
@@ -239,7 +239,7 @@ TEST_CASE("pausing stops the lines of one delivery at once, and resuming goes on
     CHECK(f.transport->producerState() == StringTransport::ProducerState::paused);
     f.protocol->resumeProducing();
     CHECK(f.events() == Strings{"l:a", "l:b"});
-    f.receive("x");   // a transport below may still have had some
+    f.receive("x");  // a transport below may still have had some
     f.protocol->resumeProducing();
     CHECK(f.events() == Strings{"l:a", "l:b", "l:c"});
     f.protocol->atLine = nullptr;
@@ -258,7 +258,7 @@ TEST_CASE("pausing works in raw mode, and resuming drains without recursion (LR-
     f.protocol->resumeProducing();
     CHECK(f.events() == Strings{"r:data"});
 
-    Fixture g;   // pause and resume inside each of many callbacks
+    Fixture g;  // pause and resume inside each of many callbacks
     int depth = 0;
     int deepest = 0;
     g.protocol->atLine = [&](const std::string&) {
@@ -376,13 +376,13 @@ TEST_CASE("takeUnprocessed gives and removes what startTLS must not see as a lin
         bool upgraded = false;
         f.protocol->atLine = [&](const std::string& line) {
             if (line != "go") return;
-            f.receive("!");   // even what a callback adds
+            f.receive("!");  // even what a callback adds
             taken += f.protocol->takeUnprocessed();
             upgraded = true;
         };
         for (const BytesView piece : pieces) {
             if (upgraded) {
-                taken += piece;   // now TLS gets it
+                taken += piece;  // now TLS gets it
             } else {
                 f.receive(std::string(piece));
             }

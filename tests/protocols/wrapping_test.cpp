@@ -28,7 +28,8 @@ public:
     void clientConnectionFailed(Connector&, const Failure&) override { diary.emplace_back("failed"); }
     void clientConnectionLost(Connector&, const Failure&) override { diary.emplace_back("lost"); }
     void protocolConnected(const std::shared_ptr<Protocol>& protocol, const Failure*) override {
-        diary.emplace_back(dynamic_cast<AccumulatingProtocol*>(protocol.get()) != nullptr ? "connected mine" : "connected other");
+        diary.emplace_back(dynamic_cast<AccumulatingProtocol*>(protocol.get()) != nullptr ? "connected mine"
+                                                                                          : "connected other");
     }
     std::shared_ptr<Protocol> next = std::make_shared<AccumulatingProtocol>();
     std::vector<std::string> diary;

@@ -82,10 +82,12 @@ TEST_CASE("react hands main its arguments") {
     char name[] = "program", first[] = "--port", second[] = "80";
     char* argv[] = {name, first, second, nullptr};
     task::Arguments seen;
-    const int status = task::react([&](Reactor&, task::Arguments arguments) {
-        seen = arguments;
-        return defer::succeed();
-    }, 3, argv);
+    const int status = task::react(
+        [&](Reactor&, task::Arguments arguments) {
+            seen = arguments;
+            return defer::succeed();
+        },
+        3, argv);
     CHECK(status == 0);
     CHECK(seen == std::vector<std::string>{"--port", "80"});
 }

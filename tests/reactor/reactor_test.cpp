@@ -73,14 +73,17 @@ TEST_CASE("run twice at once, and stop when not running, are errors; running aga
     }
 }
 
-TEST_CASE("phases come in their order, triggers in the order of registration, and one that throws stops nobody (SE-1) (SE-2)") {
+TEST_CASE(
+    "phases come in their order, triggers in the order of registration, and one that throws stops nobody (SE-1) "
+    "(SE-2)") {
     LibeventReactor reactor;
     Diary diary;
     LogTexts logged;
     reactor.addSystemEventTrigger(SystemEventPhase::after, "shutdown", note(diary, "after"));
     reactor.addSystemEventTrigger(SystemEventPhase::during, "shutdown", note(diary, "during"));
     reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", note(diary, "before 1"));
-    reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", []() -> Deferred<void> { throw ValueError("broken"); });
+    reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown",
+                                  []() -> Deferred<void> { throw ValueError("broken"); });
     reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", note(diary, "before 2"));
     runWith(reactor, [] {});
     CHECK(diary == Diary{"before 1", "before 2", "during", "after"});
@@ -150,7 +153,8 @@ TEST_CASE("SIGTERM stops the reactor; a SIGINT handler of the program is left al
     LibeventReactor reactor;
     static int interrupts;
     interrupts = 0;
-    struct sigaction own {}, before {};
+    struct sigaction own {
+    }, before{};
     own.sa_handler = [](int) { ++interrupts; };
     sigaction(SIGINT, &own, &before);
     reactor.callWhenRunning([&] {
@@ -315,7 +319,9 @@ TEST_CASE("a before trigger's Deferred that fires when its reactor is gone does 
     never.callback();
 }
 
-TEST_CASE("a protocol whose dataReceived ends the wait of the shutdown hears of its loss when that has returned (SE-1) (CL-1)") {
+TEST_CASE(
+    "a protocol whose dataReceived ends the wait of the shutdown hears of its loss when that has returned (SE-1) "
+    "(CL-1)") {
     class Last : public Protocol {
     public:
         Last(Deferred<void> drained, int& lost) : drained_(std::move(drained)), lost_(lost) {}
@@ -337,7 +343,9 @@ TEST_CASE("a protocol whose dataReceived ends the wait of the shutdown hears of 
     class Servers : public Factory {
     public:
         Servers(Deferred<void> drained, int& lost) : drained_(std::move(drained)), lost_(lost) {}
-        std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<Last>(drained_, lost_); }
+        std::shared_ptr<Protocol> buildProtocol(const Address&) override {
+            return std::make_shared<Last>(drained_, lost_);
+        }
 
     private:
         Deferred<void> drained_;
@@ -357,7 +365,8 @@ TEST_CASE("a protocol whose dataReceived ends the wait of the shutdown hears of 
     int lost = 0;
     Deferred<void> drained;
     LibeventReactor reactor;
-    const auto port = reactor.listenTCP(0, std::make_shared<WrappingFactory>(std::make_shared<Servers>(drained, lost)), 50, "127.0.0.1");
+    const auto port = reactor.listenTCP(0, std::make_shared<WrappingFactory>(std::make_shared<Servers>(drained, lost)),
+                                        50, "127.0.0.1");
     reactor.connectTCP("127.0.0.1", port->getHost().port(), ClientFactory::forProtocol<Greeter>(&reactor));
     reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [drained] { return drained; });
     reactor.run(false);

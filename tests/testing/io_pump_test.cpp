@@ -144,7 +144,7 @@ TEST_CASE("deliveries are cut as chosen, and nothing is lost by it") {
         return send();
     };
     const Strings once = randomly();
-    CHECK(randomly() == once);   // the seed says it all
+    CHECK(randomly() == once);  // the seed says it all
     CHECK_THROWS_AS(segmentation::atMost(0), ValueError);
 
     Pair q;
@@ -175,7 +175,7 @@ TEST_CASE("loseConnection flushes, then closes; both ends get ConnectionDone, on
     p.server->transport().write("unheard");
     p.pump.flush();
     CHECK(p.server->data == "last words");
-    CHECK(p.client->data.empty());   // D24
+    CHECK(p.client->data.empty());  // D24
     CHECK(p.client->closedReason->check<ConnectionDone>());
     CHECK(p.server->closedReason->check<ConnectionDone>());
     CHECK(!p.server->transport().disconnecting());
@@ -185,7 +185,7 @@ TEST_CASE("loseConnection flushes, then closes; both ends get ConnectionDone, on
     p.pump.flush();
     CHECK(p.client->losses == 1);
     CHECK(p.server->losses == 1);
-    CHECK(p.client->transport().getPeer() == p.pump.server().getHost());   // TR-16
+    CHECK(p.client->transport().getPeer() == p.pump.server().getHost());  // TR-16
 }
 
 TEST_CASE("loseConnection inside dataReceived stops deliveries at once (TR-3)") {
@@ -209,7 +209,7 @@ TEST_CASE("abortConnection drops what waits: ConnectionAborted here in a later t
     CHECK(p.server->closedReason->check<ConnectionLost>());
     CHECK(!p.server->closedReason->check<ConnectionAborted>());
 
-    Pair q;   // in a callback: not in the same turn
+    Pair q;  // in a callback: not in the same turn
     q.server->atData = [&](BytesView) { q.server->transport().abortConnection(); };
     q.client->transport().write("x");
     while (q.server->data.empty()) q.pump.pump();
@@ -246,7 +246,7 @@ TEST_CASE("loseWriteConnection closes one direction after what waits; the other 
     Pair<HalfClosing, HalfClosing> p;
     p.client->transport().write("request");
     p.client->transport().as<TCPTransport>().loseWriteConnection();
-    p.client->transport().write("!");   // not closed yet
+    p.client->transport().write("!");  // not closed yet
     p.pump.flush();
     CHECK(p.server->data == "request!");
     CHECK(p.client->halves == Strings{"write"});
@@ -261,7 +261,7 @@ TEST_CASE("loseWriteConnection closes one direction after what waits; the other 
     p.pump.flush();
     CHECK(p.client->halves == Strings{"write", "read"});
     CHECK(p.server->closed);
-    CHECK(!p.client->closed);   // it must close itself
+    CHECK(!p.client->closed);  // it must close itself
     p.client->transport().loseConnection();
     p.pump.flush();
     CHECK(p.client->closedReason->check<ConnectionDone>());
@@ -334,13 +334,14 @@ TEST_CASE("an exception costs its connection only, and becomes its reason (TR-13
     CHECK(q.client->closed);
 }
 
-TEST_CASE("a push producer is paused above the high-water mark, inside write, and resumed at the low one (PC-3, PC-4, D23)") {
+TEST_CASE(
+    "a push producer is paused above the high-water mark, inside write, and resumed at the low one (PC-3, PC-4, D23)") {
     Pair p;
     p.server->transport().pauseProducing();
     p.pump.server().setWireCapacity(1000);
     const auto source = std::make_shared<Source>(p.client->transport(), 10000, 20);
     p.client->transport().registerProducer(source, true);
-    CHECK_THROWS_AS(p.client->transport().registerProducer(source, true), RuntimeError);   // PC-1
+    CHECK_THROWS_AS(p.client->transport().registerProducer(source, true), RuntimeError);  // PC-1
     source->resumeProducing();
     CHECK(source->calls == "rp");
     CHECK(p.pump.client().bufferedBytes() == 70000);
@@ -363,7 +364,7 @@ TEST_CASE("a pull producer is asked in registerProducer, and then whenever the q
     source->pull = true;
     p.client->transport().registerProducer(source, false);
     CHECK(source->calls == "r");
-    p.client->transport().loseConnection();   // waits for the producer (TR-5, D6, PC-6)
+    p.client->transport().loseConnection();  // waits for the producer (TR-5, D6, PC-6)
     p.pump.flush();
     CHECK(source->calls == "rrrr");
     CHECK(p.server->data.size() == 12);
@@ -388,7 +389,7 @@ TEST_CASE("the output limit aborts at the write that finds more waiting: limit-1
     for (const std::size_t waiting : {99U, 100U, 101U}) {
         Pair p;
         p.client->transport().as<TCPTransport>().setOutputLimit(100);
-        p.client->transport().write(std::string(waiting, 'x'));   // one write always passes
+        p.client->transport().write(std::string(waiting, 'x'));  // one write always passes
         p.client->transport().write("y");
         p.pump.flush();
         CHECK(p.client->connected() == (waiting <= 100));

@@ -113,7 +113,9 @@ TEST_CASE("a StringTransport is a TCPTransport that keeps its settings") {
     CHECK_THROWS_AS(transport.as<SSLTransport>(), TypeError);
 }
 
-TEST_CASE("a StringTransportWithDisconnection delivers the loss once, in the next turn, after stopProducing (CL-1, CL-2, PC-5)") {
+TEST_CASE(
+    "a StringTransportWithDisconnection delivers the loss once, in the next turn, after stopProducing (CL-1, CL-2, "
+    "PC-5)") {
     const auto protocol = std::make_shared<AccumulatingProtocol>();
     const auto transport = std::make_shared<StringTransportWithDisconnection>();
     const auto producer = std::make_shared<Stopped>();
@@ -122,7 +124,7 @@ TEST_CASE("a StringTransportWithDisconnection delivers the loss once, in the nex
     transport->registerProducer(producer, true);
     SUBCASE("loseConnection") {
         protocol->transport().loseConnection();
-        CHECK(!protocol->closed);   // never from inside the call (TR-4)
+        CHECK(!protocol->closed);  // never from inside the call (TR-4)
         transport->clock().advance({});
         CHECK(protocol->closedReason->check<ConnectionDone>());
     }

@@ -75,7 +75,8 @@ TEST_CASE("an engine shakes hands in either version, however the octets are cut"
         for (const std::size_t step : {std::size_t(1), std::size_t(7), Bytes::npos}) {
             Pair pair(version);
             pair.shake(step);
-            CHECK(pair.client.engine.session().version() == (version == ssl::TLSVersion::TLSv1_3 ? "TLSv1.3" : "TLSv1.2"));
+            CHECK(pair.client.engine.session().version() ==
+                  (version == ssl::TLSVersion::TLSv1_3 ? "TLSv1.3" : "TLSv1.2"));
             CHECK(!pair.client.engine.busy());
         }
     }
@@ -163,7 +164,7 @@ TEST_CASE("a record that was changed on the way breaks the engine, with an alert
         CHECK(readAll(pair.client, pair.server.take(), got) == Outcome::failed);
         const auto* error = pair.client.engine.failure().value<ssl::Error>();
         REQUIRE(error != nullptr);
-        CHECK(error->alert() == 20);   // bad_record_mac
+        CHECK(error->alert() == 20);  // bad_record_mac
     }
 }
 
@@ -199,7 +200,9 @@ TEST_CASE("errors that others left in OpenSSL's queue do no harm to an engine") 
     }
 }
 
-TEST_CASE("nothing can be thrown through OpenSSL: what it calls is noexcept, and a refusal is the handshake's failure (TLS-19)") {
+TEST_CASE(
+    "nothing can be thrown through OpenSSL: what it calls is noexcept, and a refusal is the handshake's failure "
+    "(TLS-19)") {
     static_assert(noexcept(ssl::noteVerification(0, nullptr)));
     static_assert(noexcept(ssl::selectProtocol(nullptr, nullptr, nullptr, nullptr, 0, nullptr)));
     Side client(ssl::optionsForClientTLS("example.org", ssl::test::exampleCertificate()), ssl::Role::client);

@@ -38,8 +38,9 @@ public:
 
     /// Notes in the diary what becomes of @p deferred.
     void follow(const std::string& name, Deferred<void> deferred) {
-        deferred.addCallbacks([this, name] { diary.push_back(name + " done"); },
-                              [this, name](const Failure& failure) { diary.push_back(name + " failed: " + failure.typeName()); });
+        deferred.addCallbacks(
+            [this, name] { diary.push_back(name + " done"); },
+            [this, name](const Failure& failure) { diary.push_back(name + " failed: " + failure.typeName()); });
     }
 
     bool wrote(const std::string& line) const {
@@ -83,7 +84,7 @@ public:
     std::shared_ptr<OnionProtocol> clientOnion, serverOnion;
     ssl::CertificateOptions serverOptions;
     ssl::ClientTLSOptions clientOptions;
-    Bytes clientWire, serverWire;   ///< all octets that went out
+    Bytes clientWire, serverWire;  ///< all octets that went out
     testing::IOPump pump;
 };
 

@@ -50,8 +50,8 @@ void upAndDown(OnionPair& pair, unsigned layers) {
 TEST_CASE("layers are put on and taken off to depth 3, twice, however the stream is cut (TLS-23)") {
     for (const auto version : {ssl::TLSVersion::TLSv1_2, ssl::TLSVersion::TLSv1_3}) {
         int way = 0;
-        for (const auto& cut : {segmentation::whole(), segmentation::byteByByte(), segmentation::random(1), segmentation::random(2),
-                                segmentation::coalesced()}) {
+        for (const auto& cut : {segmentation::whole(), segmentation::byteByByte(), segmentation::random(1),
+                                segmentation::random(2), segmentation::coalesced()}) {
             CAPTURE(way++);
             OnionPair pair(version);
             pair.pump.setSegmentation(cut);
@@ -341,7 +341,7 @@ TEST_CASE("octets that came in the clear behind the start of TLS fail the connec
 TEST_CASE("leftover octets of the handshake are handed to startTLS") {
     OnionPair pair;
     pair.client->onion().startTLS(pair.clientOptions, ssl::Role::client);
-    pair.pump.flush();   // the hello reaches the server's application
+    pair.pump.flush();  // the hello reaches the server's application
     REQUIRE(pair.server->diary.size() == 1);
     const Bytes hello = pair.server->diary[0].substr(5);
     pair.server->onion().startTLS(pair.serverOptions, ssl::Role::server, hello);
@@ -421,7 +421,7 @@ TEST_CASE("a producer that writes until it is paused stays within bounds across 
     public:
         explicit Flood(Transport& transport) : transport_(transport) {}
         void pauseProducing() override {
-            CHECK(!paused);   // only changes (PC-8)
+            CHECK(!paused);  // only changes (PC-8)
             paused = true;
         }
         void resumeProducing() override {
@@ -453,7 +453,7 @@ TEST_CASE("a producer that writes until it is paused stays within bounds across 
     pair.client->onion().startTLS(pair.clientOptions, ssl::Role::client);
     pair.server->onion().startTLS(pair.serverOptions, ssl::Role::server);
     flood->push();
-    CHECK(flood->left == 2000);   // until the handshake is done it waits
+    CHECK(flood->left == 2000);  // until the handshake is done it waits
     pair.pump.flush();
     CHECK(flood->left == 0);
     flood->left = 2000;
@@ -513,8 +513,10 @@ TEST_CASE("half a line that came before a queued startTLS is never part of a lin
     const auto application = std::make_shared<Lines>();
     const auto peer = std::make_shared<OnionApplication>();
     const ssl::CertificateOptions serverOptions(ssl::test::exampleCertificate());
-    const ssl::ClientTLSOptions clientOptions = ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
-    testing::IOPump pump(std::make_shared<OnionProtocol>(nullptr, peer), std::make_shared<OnionProtocol>(nullptr, application));
+    const ssl::ClientTLSOptions clientOptions =
+        ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate());
+    testing::IOPump pump(std::make_shared<OnionProtocol>(nullptr, peer),
+                         std::make_shared<OnionProtocol>(nullptr, application));
     auto& onion = application->transport().as<OnionTransport>();
     onion.startTLS(serverOptions, ssl::Role::server);
     peer->onion().startTLS(clientOptions, ssl::Role::client);
@@ -530,7 +532,9 @@ TEST_CASE("half a line that came before a queued startTLS is never part of a lin
     CHECK(application->why == "torsion::PlaintextAfterStartTLS");
 }
 
-TEST_CASE("after loseWriteConnection nothing is written, in no layer: the half-close goes down with the pops (TR-8) (TLS-20)") {
+TEST_CASE(
+    "after loseWriteConnection nothing is written, in no layer: the half-close goes down with the pops (TR-8) "
+    "(TLS-20)") {
     OnionPair pair;
     pair.push();
     pair.client->transport().write("the last word");

@@ -32,7 +32,7 @@ TEST_CASE("a push producer hears only changes, though both the handshake and the
     int rounds = 0;
     producer->onResume = [&] {
         if (++rounds > 5) return;
-        for (int i = 0; i < 20; ++i) pair.client->transport().write(Bytes(20000, 'x'));   // on, although it is paused
+        for (int i = 0; i < 20; ++i) pair.client->transport().write(Bytes(20000, 'x'));  // on, although it is paused
     };
     pair.client->onMade = [&] { pair.client->transport().registerProducer(producer, true); };
     pair.up();
@@ -115,7 +115,7 @@ TEST_CASE("a pull producer that throws is unregistered and logged, and the conne
     log::removeObserver(observer);
     CHECK(logged == 1);
     CHECK(producer->calls == "r");
-    pair.client->transport().registerProducer(std::make_shared<TestProducer>(), true);   // there is none any more
+    pair.client->transport().registerProducer(std::make_shared<TestProducer>(), true);  // there is none any more
     pair.client->transport().write("on");
     pair.flush();
     CHECK(pair.server->received == "on");
@@ -123,7 +123,8 @@ TEST_CASE("a pull producer that throws is unregistered and logged, and the conne
 
 TEST_CASE("writes from inside pauseProducing come behind the write that caused it, whole (PC-4) (PC-8)") {
     // Of sizes that are encrypted from where they are, partly gathered, or gathered only.
-    for (const std::size_t size : {std::size_t(70000), std::size_t(5 * 16384), std::size_t(5 * 16384 + 1), std::size_t(1) << 20}) {
+    for (const std::size_t size :
+         {std::size_t(70000), std::size_t(5 * 16384), std::size_t(5 * 16384 + 1), std::size_t(1) << 20}) {
         for (const bool gathered : {false, true}) {
             CAPTURE(size);
             CAPTURE(gathered);

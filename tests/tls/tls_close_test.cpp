@@ -169,7 +169,7 @@ TEST_CASE("a peer that never answers close_notify is left at the close timeout: 
         const auto peer = pair.engineServer();
         pair.up();
         pair.pump->advance(1h);
-        CHECK(pair.client->lost == 0);   // the handshake's limit is gone
+        CHECK(pair.client->lost == 0);  // the handshake's limit is gone
         pair.client->transport().loseConnection();
         pair.flush();
         pair.pump->advance(1999ms);
@@ -413,7 +413,7 @@ TEST_CASE("loseWriteConnection sends close_notify behind what was written, and r
             CHECK(peer->received == "all of it");
             CHECK(peer->heardClose);
             CHECK(!pair.client->transport().disconnecting());
-            pair.pump->advance(1h);   // this is no close: the peer may go on as long as it likes
+            pair.pump->advance(1h);  // this is no close: the peer may go on as long as it likes
             peer->say("a long answer");
             pair.flush();
             CHECK(pair.client->received == "a long answer");

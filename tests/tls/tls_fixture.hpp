@@ -202,7 +202,9 @@ public:
         if (server->made == 1) REQUIRE(server->handshakes == 1);
     }
     /// In one turn.
-    void inTurn(const std::function<void()>& work) { pump->clock().passTurn([&] { work(); }); }
+    void inTurn(const std::function<void()>& work) {
+        pump->clock().passTurn([&] { work(); });
+    }
     void flush() { pump->flush(); }
 
     /// An engine instead of the server, or the client.
@@ -222,7 +224,7 @@ public:
     std::shared_ptr<TLSApplication> client = std::make_shared<TLSApplication>();
     std::shared_ptr<TLSApplication> server = std::make_shared<TLSApplication>();
     std::shared_ptr<Protocol> clientOutside, serverOutside;
-    RecordLog clientWire, serverWire;   ///< what went out
+    RecordLog clientWire, serverWire;  ///< what went out
     std::optional<testing::IOPump> pump;
 };
 
@@ -254,7 +256,7 @@ public:
         calls += 's';
         if (onStop) onStop();
     }
-    std::string calls;   ///< p, r and s in the order of the calls
+    std::string calls;  ///< p, r and s in the order of the calls
     std::function<void()> onPause, onResume, onStop;
 };
 

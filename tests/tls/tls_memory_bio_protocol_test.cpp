@@ -128,7 +128,9 @@ TEST_CASE("handshakeCompleted comes once, verified, and before any data (TLS-9)"
     }
 }
 
-TEST_CASE("a wrong host name is the client's reason, an alert the server's, and no handshake is completed (TLS-9) (TLS-11) (D2)") {
+TEST_CASE(
+    "a wrong host name is the client's reason, an alert the server's, and no handshake is completed (TLS-9) (TLS-11) "
+    "(D2)") {
     for (const auto version : kVersions) {
         TLSPair pair(version);
         pair.connectWith(ssl::optionsForClientTLS("example.org", ssl::test::exampleCertificate()));
@@ -139,7 +141,7 @@ TEST_CASE("a wrong host name is the client's reason, an alert the server's, and 
         CHECK(pair.client->handshakes == 0);
         CHECK(pair.server->handshakes == 0);
         CHECK(pair.server->why() == "Error");
-        CHECK(alertOf(*pair.server) == 42);   // bad_certificate
+        CHECK(alertOf(*pair.server) == 42);  // bad_certificate
         CHECK(!pair.client->reason->check<ConnectionClosed>());
         CHECK(pair.server->received.empty());
     }
@@ -166,7 +168,7 @@ TEST_CASE("a client certificate that is missing or refused: TLS 1.3 tells the cl
             CAPTURE(shown);
             TLSPair pair(version);
             pair.serve(ssl::CertificateOptions(serverParameters(version).trustRoot(ssl::test::authority())));
-            if (shown) {   // self-signed, not the authority's
+            if (shown) {  // self-signed, not the authority's
                 pair.connectWith(ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(),
                                                           ssl::test::exampleCertificate()));
             }
@@ -246,7 +248,8 @@ TEST_CASE("gathered writes fill records of 16384 octets, at limit-1, limit and l
         const int before = pair.clientWire.count(RecordLog::kApplicationData);
         const Bytes sent = distinctOctets(size);
         pair.inTurn([&] {
-            for (std::size_t at = 0; at < size; at += 100) pair.client->transport().write(BytesView(sent).substr(at, 100));
+            for (std::size_t at = 0; at < size; at += 100)
+                pair.client->transport().write(BytesView(sent).substr(at, 100));
         });
         pair.flush();
         CHECK(pair.server->received == sent);
@@ -278,7 +281,8 @@ TEST_CASE("ALPN: the server's order decides, and one side alone gets no protocol
     const auto agreed = [](const std::vector<std::string>& ofServer, const std::vector<std::string>& ofClient) {
         TLSPair pair;
         pair.serve(ssl::CertificateOptions(serverParameters().acceptableProtocols(ofServer)));
-        pair.connectWith(ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), std::nullopt, ofClient));
+        pair.connectWith(
+            ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), std::nullopt, ofClient));
         pair.up();
         CHECK(pair.client->ssl().negotiatedProtocol() == pair.server->ssl().negotiatedProtocol());
         return pair.client->ssl().negotiatedProtocol();
@@ -293,7 +297,8 @@ TEST_CASE("ALPN without overlap fails the handshake with no_application_protocol
     for (const auto version : kVersions) {
         TLSPair pair;
         pair.serve(ssl::CertificateOptions(serverParameters(version).acceptableProtocols({"h2"})));
-        pair.connectWith(ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), std::nullopt, {"spdy/3"}));
+        pair.connectWith(
+            ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), std::nullopt, {"spdy/3"}));
         pair.start();
         pair.flush();
         CHECK(pair.server->why() == "Error");
@@ -315,7 +320,7 @@ TEST_CASE("a wrapped factory's acceptableProtocols count for its connections, no
         pair.up();
         CHECK(pair.client->ssl().negotiatedProtocol() == (own ? "h2" : "http/1.1"));
     }
-    TLSPair pair;   // and a client's factory likewise
+    TLSPair pair;  // and a client's factory likewise
     pair.serve(shared);
     pair.clientOutside = underTLS(goodClient(), ssl::Role::client, pair.client, {"http/1.1"});
     pair.up();

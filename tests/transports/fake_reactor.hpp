@@ -30,7 +30,7 @@ public:
     int stops = 0;
 
     ~FakeConnector() override {
-        if (protocol_) protocol_->deliverConnectionLost(failureOf<ConnectionLost>());   // a live connection holds itself
+        if (protocol_) protocol_->deliverConnectionLost(failureOf<ConnectionLost>());  // a live connection holds itself
     }
 
     void connect() override {

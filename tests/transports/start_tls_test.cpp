@@ -61,14 +61,14 @@ private:
 
 /// An Upgrading in either role, and an actor at the other end.
 struct Attack {
-    Attack(ssl::Role role, Residue residue)
-        : victim(std::make_shared<Upgrading>(recipe(role), residue)) {
+    Attack(ssl::Role role, Residue residue) : victim(std::make_shared<Upgrading>(recipe(role), residue)) {
         const bool isServer = role == ssl::Role::server;
         const std::shared_ptr<Protocol> atServer = isServer ? std::static_pointer_cast<Protocol>(victim) : peer;
         const std::shared_ptr<Protocol> atClient = isServer ? std::static_pointer_cast<Protocol>(peer) : victim;
         port = reactor.listenTCP(0, std::make_shared<OneShotFactory>(atServer), 50, "127.0.0.1");
         reactor.connectTCP("127.0.0.1", port->getHost().port(), std::make_shared<OneShotFactory>(atClient));
-        until(reactor, [&] { return victim->made == 1 && peer->made == 1; }, "for the connection");
+        until(
+            reactor, [&] { return victim->made == 1 && peer->made == 1; }, "for the connection");
         peer->transport().as<TCPTransport>().setTcpNoDelay(true);
     }
     LibeventReactor reactor;
@@ -79,13 +79,15 @@ struct Attack {
 
 }  // namespace
 
-TEST_CASE("startTLS in dataReceived: what was queued goes out in the clear first, what follows encrypted (STL-1) (STL-3)") {
+TEST_CASE(
+    "startTLS in dataReceived: what was queued goes out in the clear first, what follows encrypted (STL-1) (STL-3)") {
     Link link(tcp());
     negotiate(link);
     Transport* before = nullptr;
     link.connect();
     before = &link.client->transport();
-    until(link.reactor, [&] { return secure(*link.client) && secure(*link.server); }, "for both handshakes");
+    until(
+        link.reactor, [&] { return secure(*link.client) && secure(*link.server); }, "for both handshakes");
     CHECK(link.client->received == "GO\n");
     CHECK(&link.client->transport() == before);
     before->write("over the old reference");
@@ -121,7 +123,8 @@ TEST_CASE("a megabyte that waits when TLS starts goes out in the clear, ahead of
     CHECK(link.server->received == "encrypted question");
 }
 
-TEST_CASE("startTLS, write and loseConnection at once: the write arrives encrypted, and the end is clean (STL-3) (TLS-6)") {
+TEST_CASE(
+    "startTLS, write and loseConnection at once: the write arrives encrypted, and the end is clean (STL-3) (TLS-6)") {
     Link link(tcp());
     negotiate(link);
     link.client->onData = [&](BytesView) {
@@ -167,7 +170,8 @@ TEST_CASE("startTLS twice is a RuntimeError, and the connection goes on (STL-4)"
     until(link.reactor, [&] { return link.server->received == "STARTTLS\non"; });
 }
 
-TEST_CASE("the certificate comes from the TLS layer, in connectionLost too; later calls are silent (STL-5) (TLS-21) (TR-2)") {
+TEST_CASE(
+    "the certificate comes from the TLS layer, in connectionLost too; later calls are silent (STL-5) (TLS-21) (TR-2)") {
     Link link(tcp());
     negotiate(link);
     int asked = 0;
@@ -232,7 +236,8 @@ TEST_CASE("plaintext behind the line that starts TLS fails the connection, where
         for (std::size_t cut = 0; cut < attack.size(); ++cut) {
             CAPTURE(cut);
             Attack scene(role, Residue::fail);
-            // What was received in the clear when TLS started: fail. What comes later is no record of TLS: fail as well.
+            // What was received in the clear when TLS started: fail. What comes later is no record of TLS: fail as
+            // well.
             scene.victim->dataReceived(BytesView(attack).substr(0, cut));
             scene.peer->transport().write(BytesView(attack).substr(cut));
             until(scene.reactor, [&] { return scene.victim->reason != nullptr; });
@@ -259,7 +264,8 @@ TEST_CASE("plaintext in one segment with the line that starts TLS is never a lin
     }
 }
 
-TEST_CASE("Residue::feedToTLS takes what stands behind the line for the peer's handshake, wherever it is cut (STL-2) (D5)") {
+TEST_CASE(
+    "Residue::feedToTLS takes what stands behind the line for the peer's handshake, wherever it is cut (STL-2) (D5)") {
     for (std::size_t cut : {std::size_t(0), std::size_t(1), std::size_t(5), std::size_t(100), Bytes::npos}) {
         CAPTURE(cut);
         Attack scene(ssl::Role::server, Residue::feedToTLS);
@@ -288,7 +294,8 @@ TEST_CASE("Residue::feedToTLS takes what stands behind the line for the peer's h
         scene.peer->transport().write("STARTTLS\r\n" + opening.substr(0, cut));
         until(scene.reactor, [&] { return !scene.victim->lines.empty(); });
         scene.peer->transport().write(BytesView(opening).substr(cut));
-        until(scene.reactor, [&] { return scene.victim->lines.size() == 2; }, "for the encrypted line");
+        until(
+            scene.reactor, [&] { return scene.victim->lines.size() == 2; }, "for the encrypted line");
         CHECK(scene.victim->lines == std::vector<std::string>{"STARTTLS", "SECRET"});
         CHECK(scene.victim->handshakes == 1);
     }
@@ -329,10 +336,11 @@ TEST_CASE("a producer moves to TLS without a stop, push and pull (PC-12)") {
         link.connect();
         const auto blocks = std::make_shared<Blocks>(link.server->transport());
         link.server->transport().registerProducer(blocks, streaming);
-        const std::size_t plain = streaming ? 0 : 10000;   // a pull producer is asked at once
+        const std::size_t plain = streaming ? 0 : 10000;  // a pull producer is asked at once
         link.server->transport().as<TLSTransport>().startTLS(serverRecipe());
         link.client->onData = [&](BytesView) {
-            if (link.client->received.size() == plain) link.client->transport().as<TLSTransport>().startTLS(clientRecipe());
+            if (link.client->received.size() == plain)
+                link.client->transport().as<TLSTransport>().startTLS(clientRecipe());
         };
         if (streaming) link.client->transport().as<TLSTransport>().startTLS(clientRecipe());
         std::function<void()> push = [&] {
@@ -340,7 +348,8 @@ TEST_CASE("a producer moves to TLS without a stop, push and pull (PC-12)") {
             if (blocks->left > 0) link.reactor.callLater(0s, [&] { push(); });
         };
         push();
-        until(link.reactor, [&] { return link.client->received.size() >= 600000; }, "for all blocks");
+        until(
+            link.reactor, [&] { return link.client->received.size() >= 600000; }, "for all blocks");
         CHECK(link.client->received == Bytes(600000, 'b'));
         CHECK(blocks->stops == 0);
         link.server->transport().loseConnection();

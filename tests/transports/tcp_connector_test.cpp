@@ -1,4 +1,5 @@
-// Attempts to connect that end in unusual ways: with their reactor, from inside the factory, or with a factory that throws.
+// Attempts to connect that end in unusual ways: with their reactor, from inside the factory, or with a factory that
+// throws.
 
 #include <torsion/core/defer.hpp>
 #include <torsion/tests/contract/stacks.hpp>
@@ -99,7 +100,7 @@ TEST_CASE("an attempt under way is told of the end of its reactor, whatever it w
 
 TEST_CASE("a factory that connects again at once keeps neither the shutdown nor the end of a reactor waiting (CL-3)") {
     const auto factory = std::make_shared<StubbornFactory>(std::make_shared<Actor>());
-    const int number = log::addObserver([](const log::Event&) {});   // the last attempt is refused, and that is logged
+    const int number = log::addObserver([](const log::Event&) {});  // the last attempt is refused, and that is logged
     {
         LibeventReactor reactor;
         const Peer peer(reactor);

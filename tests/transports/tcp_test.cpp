@@ -40,7 +40,9 @@ public:
         REQUIRE(::connect(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) == 0);
     }
     ~RawPeer() { close(); }
-    void send(BytesView data) { REQUIRE(::send(descriptor_, data.data(), data.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(data.size())); }
+    void send(BytesView data) {
+        REQUIRE(::send(descriptor_, data.data(), data.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(data.size()));
+    }
     void finish() { ::shutdown(descriptor_, SHUT_WR); }
     void reset() {
         const linger now{1, 0};
@@ -151,7 +153,7 @@ TEST_CASE("loseWriteConnection sends what is queued and a FIN, tells, and reads 
     until(server.reactor, [&] { return actor->received == "I still speak"; });
     CHECK(peer.available() == "all I have to say");
     actor->transport().loseConnection();
-    CHECK(actor->lost == 0);   // never from inside, unlike Twisted's TR-4
+    CHECK(actor->lost == 0);  // never from inside, unlike Twisted's TR-4
     server.untilLost();
     CHECK(actor->why() == "ConnectionDone");
 }
@@ -179,7 +181,8 @@ TEST_CASE("an exception in writeConnectionLost or readConnectionLost is the reas
 TEST_CASE("a wrapper's half-closeable inside is found (TR-9)") {
     const auto actor = std::make_shared<HalfActor>();
     LibeventReactor reactor;
-    const auto port = reactor.listenTCP(0, std::make_shared<WrappingFactory>(std::make_shared<OneShotFactory>(actor)), 50, "127.0.0.1");
+    const auto port = reactor.listenTCP(0, std::make_shared<WrappingFactory>(std::make_shared<OneShotFactory>(actor)),
+                                        50, "127.0.0.1");
     RawPeer peer(port->getHost().port());
     until(reactor, [&] { return actor->made == 1; });
     peer.finish();
@@ -220,7 +223,7 @@ TEST_CASE("an end that the read finds stops the writing of that pass (TR-12)") {
     Server server;
     RawPeer peer(server.port->getHost().port());
     server.untilMade();
-    server.actor->transport().write(Bytes(20'000'000, 'x'));   // waits for room
+    server.actor->transport().write(Bytes(20'000'000, 'x'));  // waits for room
     until(server.reactor, [turns = 0]() mutable { return ++turns > 5; });
     peer.reset();
     server.untilLost();
@@ -261,7 +264,8 @@ TEST_CASE("a server factory that builds no protocol has the socket closed (TR-15
 
 TEST_CASE("a client factory that builds no protocol hears of a clean loss (TR-15)") {
     LibeventReactor reactor;
-    const auto port = reactor.listenTCP(0, std::make_shared<OneShotFactory>(std::make_shared<Actor>()), 50, "127.0.0.1");
+    const auto port =
+        reactor.listenTCP(0, std::make_shared<OneShotFactory>(std::make_shared<Actor>()), 50, "127.0.0.1");
     const auto factory = std::make_shared<OneShotFactory>(nullptr);
     reactor.connectTCP("127.0.0.1", port->getHost().port(), factory);
     until(reactor, [&] { return factory->clientLost == 1; });
@@ -272,7 +276,9 @@ TEST_CASE("a factory that throws fails that connection only (CL-4) (D11)") {
     class Thrower : public ClientFactory {
     public:
         std::shared_ptr<Protocol> buildProtocol(const Address&) override { throw ValueError("cannot build"); }
-        void clientConnectionFailed(Connector&, const Failure& why) override { failed = std::make_unique<Failure>(why); }
+        void clientConnectionFailed(Connector&, const Failure& why) override {
+            failed = std::make_unique<Failure>(why);
+        }
         std::unique_ptr<Failure> failed;
     };
     const int number = log::addObserver([](const log::Event&) {});
@@ -298,7 +304,8 @@ TEST_CASE("a port in use is a CannotListenError that says which") {
         CHECK(error.osError() == EADDRINUSE);
     }
     CHECK_THROWS_AS(reactor.listenTCP(65536, std::make_shared<OneShotFactory>(nullptr)), ValueError);
-    CHECK_THROWS_AS(reactor.listenTCP(0, std::make_shared<OneShotFactory>(nullptr), 50, "localhost"), InvalidAddressError);
+    CHECK_THROWS_AS(reactor.listenTCP(0, std::make_shared<OneShotFactory>(nullptr), 50, "localhost"),
+                    InvalidAddressError);
 }
 
 TEST_CASE("stopListening fires in a later turn, with the socket closed and the factory stopped") {
