@@ -37,7 +37,7 @@ public:
     virtual void startListening() = 0;
 
     /// Stops listening; connections stay. Fires in a later turn, when the socket is closed and factory.doStop has run;
-    /// at once if it was not listening.
+    /// at once if it was not listening. Fails with what stopFactory throws; the port is closed all the same.
     virtual Deferred<void> stopListening() = 0;
 
     /// The address it is bound to; stays readable after the end.

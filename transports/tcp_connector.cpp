@@ -42,7 +42,14 @@ void Connector::connect() {
     ++attempt_;
     timer_ = reactor_.callLater(timeout_, [self = shared_from_this()] { self->failed(failureOf<TimeoutError>()); });
     const unsigned attempt = attempt_;
-    factory_->startedConnecting(*this);
+    try {
+        factory_->startedConnecting(*this);
+    } catch (...) {
+        const Failure failure = Failure::current();
+        log::err(failure, "in startedConnecting of " + factory_->logPrefix());
+        if (state_ == State::connecting && attempt == attempt_) failedLater(failure);
+        return;
+    }
     if (state_ == State::connecting && attempt == attempt_) resolve();
 }
 

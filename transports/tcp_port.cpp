@@ -62,9 +62,13 @@ void Port::startListening() {
 
 Deferred<void> Port::stopListening() {
     if (!socket_) return defer::succeed();
-    close();
     Deferred<void> stopped;
-    reactor_.turn().later([stopped] { stopped.callback(); });
+    try {
+        close();
+        reactor_.turn().later([stopped] { stopped.callback(); });
+    } catch (...) {
+        reactor_.turn().later([stopped, failure = Failure::current()] { stopped.errback(failure); });
+    }
     return stopped;
 }
 

@@ -125,7 +125,26 @@ TEST_CASE("inside buildProtocol a connector is connected, and disconnect is heed
     CHECK(factory->numPorts() == 0);
 }
 
-TEST_CASE("an exception in stopFactory is logged, and ends nothing else") {
+TEST_CASE("an exception in startedConnecting is logged, and fails the attempt at once") {
+    class Broken : public OneShotFactory {
+    public:
+        using OneShotFactory::OneShotFactory;
+        void startedConnecting(Connector&) override { throw ValueError("startedConnecting"); }
+    };
+    const int number = log::addObserver([](const log::Event&) {});
+    LibeventReactor reactor;
+    const Peer peer(reactor);
+    const auto factory = std::make_shared<Broken>(std::make_shared<Actor>());
+    const auto connector = reactor.connectTCP("127.0.0.1", peer.number(), factory);
+    CHECK_FALSE(factory->failed);
+    until(reactor, [&] { return factory->failed != nullptr; });
+    CHECK(factory->failed->check<ValueError>());
+    CHECK(connector->state() == Connector::State::disconnected);
+    CHECK(factory->numPorts() == 0);
+    log::removeObserver(number);
+}
+
+TEST_CASE("an exception in stopFactory is logged or fails stopListening, and ends nothing else") {
     const int number = log::addObserver([](const log::Event&) {});
     std::weak_ptr<Transport> transport;
     LibeventReactor reactor;
@@ -139,7 +158,12 @@ TEST_CASE("an exception in stopFactory is logged, and ends nothing else") {
     CHECK(client->why() == "ConnectionDone");
 
     const auto port = reactor.listenTCP(0, std::make_shared<RudeFactory>(nullptr), 50, "127.0.0.1");
-    CHECK_THROWS_AS(port->stopListening(), ValueError);
+    std::optional<Failure> failure;
+    port->stopListening().addErrback([&](const Failure& why) { failure = why; });
+    CHECK_FALSE(failure);
+    until(
+        reactor, [&] { return failure.has_value(); }, "for the Deferred");
+    CHECK(failure->check<ValueError>());
     log::removeObserver(number);
 }
 
