@@ -4,6 +4,7 @@
 
 #include <torsion/core/abilities.hpp>
 #include <torsion/core/connector.hpp>
+#include <torsion/core/cooperator.hpp>
 #include <torsion/core/defer.hpp>
 #include <torsion/core/defer_later.hpp>
 #include <torsion/core/deferred.hpp>
@@ -18,6 +19,7 @@
 #include <torsion/core/protocol.hpp>
 #include <torsion/core/race.hpp>
 #include <torsion/core/reactor.hpp>
+#include <torsion/core/threads.hpp>
 #include <torsion/protocols/line_only_receiver.hpp>
 #include <torsion/protocols/line_receiver.hpp>
 #include <torsion/protocols/protocol_proxy.hpp>
@@ -27,7 +29,10 @@
 #include <torsion/reactor/libevent_reactor.hpp>
 #include <torsion/reactor/react.hpp>
 #include <torsion/tls/certificate.hpp>
+#include <torsion/tls/certificate_directory.hpp>
 #include <torsion/tls/certificate_options.hpp>
+#include <torsion/tls/certificate_watch.hpp>
+#include <torsion/tls/certificate_request.hpp>
 #include <torsion/tls/client_options.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/key_pair.hpp>

@@ -172,9 +172,8 @@ TEST_CASE("a race may be over before it begins, and may be cancelled as a whole"
 TEST_CASE("values that can only be moved pass through a list and a race") {
     std::vector<Deferred<std::unique_ptr<int>>> children(1);
     int seen = 0;
-    DeferredList(children).addCallback([&](std::vector<defer::Result<std::unique_ptr<int>>> results) {
-        seen = *std::move(results.front()).value();
-    });
+    DeferredList(children).addCallback(
+        [&](std::vector<defer::Result<std::unique_ptr<int>>> results) { seen = *std::move(results.front()).value(); });
     children[0].callback(std::make_unique<int>(4));
     CHECK(seen == 4);
     std::vector<Deferred<std::unique_ptr<int>>> runners(2);

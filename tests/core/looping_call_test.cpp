@@ -192,7 +192,9 @@ TEST_CASE("no call comes when a LoopingCall is gone, also if its own function en
 TEST_CASE("deferLater fires with what its function comes to, after the delay") {
     Clock clock;
     int value = 0;
-    task::deferLater(clock, 2s, [](int a, int b) { return a + b; }, 3, 4).addCallback([&](int sum) { value = sum; });
+    task::deferLater(
+        clock, 2s, [](int a, int b) { return a + b; }, 3, 4)
+        .addCallback([&](int sum) { value = sum; });
     clock.advance(1999ms);
     CHECK(value == 0);
     clock.advance(1ms);

@@ -39,6 +39,19 @@ TEST_CASE("names are looked up on a thread and answered on the reactor's (HE-1, 
     CHECK(reactor.getDelayedCalls().empty());
 }
 
+TEST_CASE("a name beyond ASCII is looked up by its A-label (HE-1)") {
+    FakeReactor reactor;
+    GAIResolver resolver(reactor, [](const std::string& host, std::uint16_t port) {
+        return host == "xn--bcher-kva.example" ? Addresses{IPv4Address("192.0.2.1", port)} : Addresses{};
+    });
+    const Outcome outcome(
+        resolver.resolveHostName("b\xc3\xbc"
+                                 "cher.example",
+                                 80));
+    REQUIRE(reactor.runPostedUntil([&] { return outcome.fired(); }));
+    CHECK(outcome.value() == Addresses{IPv4Address("192.0.2.1", 80)});
+}
+
 TEST_CASE("the system knows localhost (HE-1)") {
     FakeReactor reactor;
     GAIResolver resolver(reactor);
