@@ -2,6 +2,11 @@
 
 /// All of torsion that a program needs; the test kit is under torsion/testing/.
 
+#include <torsion/application/client_service.hpp>
+#include <torsion/application/multi_service.hpp>
+#include <torsion/application/service.hpp>
+#include <torsion/application/stream_server_endpoint_service.hpp>
+#include <torsion/application/timer_service.hpp>
 #include <torsion/core/abilities.hpp>
 #include <torsion/core/connector.hpp>
 #include <torsion/core/cooperator.hpp>
@@ -31,8 +36,8 @@
 #include <torsion/tls/certificate.hpp>
 #include <torsion/tls/certificate_directory.hpp>
 #include <torsion/tls/certificate_options.hpp>
-#include <torsion/tls/certificate_watch.hpp>
 #include <torsion/tls/certificate_request.hpp>
+#include <torsion/tls/certificate_watch.hpp>
 #include <torsion/tls/client_options.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/key_pair.hpp>
@@ -40,6 +45,7 @@
 #include <torsion/tls/pop_on_disconnect_transport.hpp>
 #include <torsion/tls/private_certificate.hpp>
 #include <torsion/tls/protocol_negotiation.hpp>
+#include <torsion/tls/server_name_map.hpp>
 #include <torsion/tls/tls_memory_bio_factory.hpp>
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
 #include <torsion/transports/endpoints.hpp>

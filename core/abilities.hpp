@@ -3,7 +3,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include <torsion/core/bytes.hpp>
 #include <torsion/core/context_factory.hpp>
 #include <torsion/core/duration.hpp>
 #include <torsion/core/failure.hpp>
@@ -74,6 +76,23 @@ public:
     virtual std::string tlsVersion() const = 0;
     /// Such as "TLS_AES_256_GCM_SHA384"; empty before the handshake is done.
     virtual std::string tlsCipher() const = 0;
+    /// Whether the handshake took up an earlier session instead of a full one (RFC 8446, 2.2); false before it is done.
+    virtual bool sessionReused() const = 0;
+    /// @p size octets that both ends compute alike and nobody else can (RFC 5705; RFC 8446, 7.5). Other labels and
+    /// contexts give other octets. In TLS 1.2 an empty context is not the same as none; in TLS 1.3 it is.
+    /// @param label names the use: one from IANA's registry, or one that begins with "EXPERIMENTAL"
+    /// @param size 1 to 8160
+    /// @param context what it shall depend on, up to 512 octets: of what is longer, take a hash
+    /// @throws RuntimeError before the handshake is done
+    /// @throws ValueError for a size, label or context that is out of bounds, or a label that TLS uses itself
+    virtual Bytes exportKeyingMaterial(std::string_view label, std::size_t size,
+                                       std::optional<BytesView> context = std::nullopt) const = 0;
+    /// What ties an authentication above TLS to this very connection: an end whose value differs talks to somebody in
+    /// between (RFC 5056). The types are "tls-exporter" (RFC 9266) and "tls-server-end-point" (RFC 5929). There is no
+    /// "tls-unique": it does not exist in TLS 1.3, and needs care in TLS 1.2.
+    /// @throws RuntimeError before the handshake is done, or if this connection has no such value
+    /// @throws ValueError for another type; the text names those that there are
+    virtual Bytes channelBinding(std::string_view type) const = 0;
 };
 
 /// A protocol that goes on after one direction has ended (IHalfCloseableProtocol). It must then close the connection.

@@ -16,8 +16,9 @@ using namespace torsion;
 
 namespace {
 
-constexpr double kDefaultTimeout = 30;   // seconds
-constexpr double kLongestTimeout = 1e6;  // seconds: much longer ones would not fit a Duration
+constexpr double kDefaultTimeout = 30;       // seconds
+constexpr double kLongestTimeout = 1e6;      // seconds: much longer ones would not fit a Duration
+constexpr int kLongestTLSTimeout = 1000000;  // milliseconds
 
 /// Reads the file @p path with @p read, and says which file it was if that fails.
 template <class Read>
@@ -120,6 +121,16 @@ Options& Options::protocols() {
         ->delimiter(',')
         ->allow_extra_args(false)
         ->default_str("h2,http/1.1");
+    return *this;
+}
+
+Options& Options::timeouts() {
+    app_->add_option("--handshake-timeout", handshakeTimeout_, "how many milliseconds the peer may take to shake hands")
+        ->check(CLI::Range(1, kLongestTLSTimeout))
+        ->default_str("30000");
+    app_->add_option("--close-timeout", closeTimeout_, "how many milliseconds the peer may take to answer our close")
+        ->check(CLI::Range(1, kLongestTLSTimeout))
+        ->default_str("5000");
     return *this;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -42,6 +43,7 @@ public:
     Options& verify();                 ///< --hostname, --ca
     Options& verifyLayers();           ///< --hostname, --ca, one each a layer
     Options& protocols();              ///< --protocols
+    Options& timeouts();               ///< --handshake-timeout, --close-timeout
     Options& verifyOnPlatform();       ///< the same, by default for --host and the platform
     Options& number(const std::string& name, int& value, int low, int high, const std::string& help);
     Options& text(const std::string& name, std::string& value, const std::string& help);
@@ -84,6 +86,14 @@ public:
     /// Who vouches for a server's clients. @throws BadInput
     std::vector<torsion::ssl::Certificate> clientAuthorities() const;
 
+    /// A server's or client's recipe with the timeouts that the user gave; the others stay what they are.
+    template <class Recipe>
+    Recipe limited(Recipe recipe) const {
+        if (handshakeTimeout_ > 0) recipe.setHandshakeTimeout(std::chrono::milliseconds(handshakeTimeout_));
+        if (closeTimeout_ > 0) recipe.setCloseTimeout(std::chrono::milliseconds(closeTimeout_));
+        return recipe;
+    }
+
 private:
     bool parse(int argc, char** argv, int& status);
     bool given(const char* option) const;
@@ -92,7 +102,9 @@ private:
     std::unique_ptr<CLI::App> app_;
     std::string host_;
     int port_ = 0;
-    double timeout_ = 0;  // seconds; 0 is none
+    double timeout_ = 0;        // seconds; 0 is none
+    int handshakeTimeout_ = 0;  // milliseconds; 0 is the library's own
+    int closeTimeout_ = 0;      // the same
     std::vector<std::string> hostnames_;
     std::vector<std::string> authorities_;
     std::vector<std::string> certificates_;

@@ -19,7 +19,7 @@ class TLSProtocol : public Protocol, public HandshakeListener {
 Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
     auto certificate = options.ownCertificate();
     auto parameters = ssl::CertificateOptions::Parameters(certificate).acceptableProtocols(options.protocolList());
-    auto tls = ssl::CertificateOptions(parameters);
+    auto tls = options.limited(ssl::CertificateOptions(parameters));
     auto factory = Factory::forProtocol<TLSProtocol>();
     auto port = reactor.listenSSL(options.port(), factory, tls, examples::kBacklog, options.interface());
     examples::listening(reactor, *port);
@@ -28,5 +28,5 @@ Deferred<void> serve(Reactor& reactor, const examples::Options& options) {
 
 int main(int argc, char** argv) {
     examples::Options options("tls_alpn_server", "Agrees on a protocol, echoes the first octets, closes.");
-    return options.server().certificate().protocols().run(argc, argv, serve);
+    return options.server().certificate().protocols().timeouts().run(argc, argv, serve);
 }

@@ -120,9 +120,10 @@ GAIResolver::GAIResolver(Reactor& reactor, Lookup lookup) : reactor_(reactor), l
 GAIResolver::~GAIResolver() { pool_.stop(kShutdownPatience); }
 
 Deferred<Addresses> GAIResolver::resolveHostName(const std::string& host, std::uint16_t port) {
+    std::string ascii;  // what DNS knows it as
     try {
         if (isIPAddress(host) || isIPv6Address(host)) return defer::succeed(Addresses{ipAddress(host, port)});
-        checkHostname(host);
+        ascii = asciiHostname(host);
     } catch (const std::exception& error) {
         return defer::fail<Addresses>(DNSLookupError(error.what()));
     }
@@ -130,7 +131,7 @@ Deferred<Addresses> GAIResolver::resolveHostName(const std::string& host, std::u
     meeting->reactor = &reactor_;
     const Deferred<Addresses> result = std::make_shared<Waiter>(host, meeting)->start(reactor_, timeout_);
     try {
-        pool_.callInThread([lookup = lookup_, host, port, meeting] { lookUp(lookup, host, port, meeting); });
+        pool_.callInThread([lookup = lookup_, ascii, port, meeting] { lookUp(lookup, ascii, port, meeting); });
     } catch (...) {
         meeting->waiter->answered(Failure::current());
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks the documents that promise tests: docs/parity-core.md row by row, and the deviations of docs/porting.md.
+"""Checks the documents that promise tests: docs/parity-core.md and docs/parity-tls.md row by row, and the deviations of
+docs/porting.md.
 
-Fails unless each row of the parity table names test cases that exist in tests/**/*_test.cpp and cite the row's ID, or a deviation
+Fails unless each row of the parity tables names test cases that exist in tests/**/*_test.cpp and cite the row's ID, or a deviation
 that porting.md explains; unless no ID of the sections that are complete is missing; and unless every file below tests/ that
 porting.md names is there. Prints a line for each fault. Takes the root of the source tree as its argument, or finds it.
 """
@@ -10,8 +11,11 @@ import re
 import sys
 from pathlib import Path
 
-# The sections of which every behaviour has a row: how many there are of each.
-COMPLETE = {"TR": 17, "PC": 12, "CL": 6, "LR": 10, "TLS": 24, "STL": 5}
+# The sections of which every behaviour has a row, by document: how many there are of each.
+COMPLETE = {
+    "docs/parity-core.md": {"TR": 17, "PC": 12, "CL": 6, "LR": 10},
+    "docs/parity-tls.md": {"TLS": 24, "STL": 5, "CFG": 17, "TRN": 7, "TT": 32},
+}
 
 # Also our own macros round TEST_CASE, such as CONTRACT_CASE.
 TEST_CASE = re.compile(
@@ -59,32 +63,31 @@ def check(root):
                 faults.append(f"docs/porting.md:{number}: there is no tests/{file}")
 
     seen = set()
-    table = root / "docs" / "parity-core.md"
-    for number, (behaviour, _, cases, compared) in rows(table, 4):
-        if not re.fullmatch(r"[A-Z]+-\d+", behaviour):
-            continue
-        where = f"docs/parity-core.md:{number}: {behaviour}"
-        if behaviour in seen:
-            faults.append(f"{where} has two rows")
-        seen.add(behaviour)
-        names = re.findall(r"`([^`]+)`", cases)
-        for name in names:
-            if name not in known:
-                faults.append(f'{where}: there is no test case "{name}"')
-            elif not cites(name, behaviour):
-                faults.append(f'{where}: the test case "{name}" does not cite it')
-        if compared == "same":
-            if not names:
-                faults.append(f"{where} is neither tested nor a deviation")
-            continue
-        for deviation in compared.split("; "):
-            if deviation not in deviations:
-                faults.append(f'{where}: docs/porting.md does not explain "{deviation}"')
-
-    for section, count in COMPLETE.items():
-        for index in range(1, count + 1):
-            if f"{section}-{index}" not in seen:
-                faults.append(f"docs/parity-core.md: {section}-{index} has no row")
+    for document, sections in COMPLETE.items():
+        for number, (behaviour, _, cases, compared) in rows(root / document, 4):
+            if not re.fullmatch(r"[A-Z]+-\d+", behaviour):
+                continue
+            where = f"{document}:{number}: {behaviour}"
+            if behaviour in seen:
+                faults.append(f"{where} has two rows")
+            seen.add(behaviour)
+            names = re.findall(r"`([^`]+)`", cases)
+            for name in names:
+                if name not in known:
+                    faults.append(f'{where}: there is no test case "{name}"')
+                elif not cites(name, behaviour):
+                    faults.append(f'{where}: the test case "{name}" does not cite it')
+            if compared == "same":
+                if not names:
+                    faults.append(f"{where} is neither tested nor a deviation")
+                continue
+            for deviation in compared.split("; "):
+                if deviation not in deviations:
+                    faults.append(f'{where}: docs/porting.md does not explain "{deviation}"')
+        for section, count in sections.items():
+            for index in range(1, count + 1):
+                if f"{section}-{index}" not in seen:
+                    faults.append(f"{document}: {section}-{index} has no row")
 
     if not seen or not deviations or not known:
         faults.append("the documents or the tests were not found")

@@ -1,7 +1,5 @@
 #include <torsion/tls/certificate.hpp>
 
-#include <arpa/inet.h>
-
 #include <array>
 #include <new>
 #include <utility>
@@ -10,29 +8,14 @@
 
 #include <torsion/core/abilities.hpp>
 #include <torsion/core/transport.hpp>
+#include <torsion/tls/der.hpp>
 #include <torsion/tls/errors.hpp>
+#include <torsion/tls/general_names.hpp>
 #include <torsion/tls/openssl.hpp>
 #include <torsion/tls/pem.hpp>
+#include <torsion/tls/public_key_pin.hpp>
 
 namespace torsion::ssl {
-
-namespace {
-
-std::string join(const std::vector<std::string>& parts) {
-    std::string text;
-    for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
-    return text;
-}
-
-std::string textOfAddress(const ASN1_OCTET_STRING* address) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const int size = ASN1_STRING_length(address);
-    const int family = size == 4 ? AF_INET : size == 16 ? AF_INET6 : AF_UNSPEC;
-    if (family == AF_UNSPEC) return {};
-    return inet_ntop(family, ASN1_STRING_get0_data(address), text.data(), text.size());
-}
-
-}  // namespace
 
 Certificate Certificate::fromNative(x509_st* native) {
     if (X509_up_ref(native) != 1) throw std::bad_alloc();
@@ -40,9 +23,7 @@ Certificate Certificate::fromNative(x509_st* native) {
 }
 
 Certificate Certificate::load(BytesView der) {
-    const auto* data = reinterpret_cast<const unsigned char*>(der.data());
-    const CertificatePointer native(
-        callOpenSSL([&] { return d2i_X509(nullptr, &data, static_cast<long>(der.size())); }));
+    const CertificatePointer native(readDER(d2i_X509, der));
     if (!native) throwFromQueue("This is not a certificate in DER");
     return fromNative(native.get());
 }
@@ -64,12 +45,8 @@ Certificate Certificate::peerFromTransport(Transport& transport) {
 }
 
 Bytes Certificate::dump() const {
-    unsigned char* data = nullptr;
-    const int size = callOpenSSL([&] { return i2d_X509(native(), &data); });
-    if (size < 0) throwFromQueue("The certificate cannot be written as DER");
-    const std::unique_ptr<unsigned char, void (*)(unsigned char*)> owner(data,
-                                                                         [](unsigned char* p) { OPENSSL_free(p); });
-    return Bytes(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+    return writeDER([&](unsigned char** data) { return i2d_X509(native(), data); },
+                    "The certificate cannot be written as DER");
 }
 
 std::string Certificate::dumpPEM() const {
@@ -86,6 +63,12 @@ DistinguishedName Certificate::getSubject() const {
 
 DistinguishedName Certificate::getIssuer() const {
     return DistinguishedName::fromNative(X509_get_issuer_name(native()));
+}
+
+PublicKey Certificate::getPublicKey() const {
+    EVP_PKEY* key = callOpenSSL([&] { return X509_get0_pubkey(native()); });
+    if (key == nullptr) throwFromQueue("The certificate's public key cannot be read");
+    return PublicKey::fromNative(key);
 }
 
 std::string Certificate::serialNumber() const {
@@ -114,25 +97,12 @@ std::string Certificate::digest(std::string_view method) const {
     return text;
 }
 
+std::string Certificate::publicKeyPin() const { return ssl::publicKeyPin(native()); }
+
 std::vector<std::string> Certificate::subjectAltNames() const {
     const GeneralNamesPointer names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(native(), NID_subject_alt_name, nullptr, nullptr)));
-    std::vector<std::string> result;
-    std::vector<std::string> addresses;
-    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-        if (name->type == GEN_DNS) {
-            const std::string_view text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                                        static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-            result.push_back(printable(text));
-        } else if (name->type == GEN_IPADD) {
-            if (std::string address = textOfAddress(name->d.iPAddress); !address.empty()) {
-                addresses.push_back(std::move(address));
-            }
-        }
-    }
-    result.insert(result.end(), addresses.begin(), addresses.end());
-    return result;
+    return textsOf(names.get());
 }
 
 bool Certificate::isSelfIssued() const {
@@ -143,17 +113,20 @@ bool Certificate::operator==(const Certificate& other) const noexcept {
     return native_ == other.native_ || X509_cmp(native(), other.native()) == 0;
 }
 
-std::string Certificate::str() const {
-    return "<Certificate Subject=" + printable(getSubject().commonName()) +
-           " Issuer=" + printable(getIssuer().commonName()) + ">";
+std::string Certificate::names() const {
+    return "Subject=" + printable(getSubject().commonName()) + " Issuer=" + printable(getIssuer().commonName());
 }
 
-std::string Certificate::inspect() const {
+std::string Certificate::str() const { return "<Certificate " + names() + ">"; }
+
+std::string Certificate::describe() const {
     std::string text = "Certificate For Subject:\n" + getSubject().inspect() + "\nIssuer:\n" + getIssuer().inspect() +
                        "\nSerial Number: " + serialNumber() + "\nDigest: " + digest();
-    const std::vector<std::string> names = subjectAltNames();
-    if (!names.empty()) text += "\nNames: " + join(names);
+    const std::vector<std::string> alternatives = subjectAltNames();
+    if (!alternatives.empty()) text += "\nNames: " + join(alternatives);
     return text;
 }
+
+std::string Certificate::inspect() const { return describe() + "\n" + getPublicKey().inspect(); }
 
 }  // namespace torsion::ssl

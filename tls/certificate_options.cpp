@@ -4,6 +4,7 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/tls/context.hpp>
+#include <torsion/tls/public_key_pin.hpp>
 #include <torsion/tls/session.hpp>
 
 namespace torsion::ssl {
@@ -121,6 +122,35 @@ Parameters& Parameters::verifyDepth(int depth) {
     return *this;
 }
 
+Parameters& Parameters::revocationLists(std::vector<RevocationList> lists, RevocationScope scope) {
+    if (lists.empty()) throw ValueError("revocationLists needs at least one list; with none nobody is accepted");
+    revocationLists_ = std::move(lists);
+    revocationScope_ = scope;
+    return *this;
+}
+
+Parameters& Parameters::requestOCSP(OCSPPolicy policy, std::chrono::seconds skew) {
+    if (skew < std::chrono::seconds(0)) throw ValueError("The skew of requestOCSP must not be negative");
+    ocspPolicy_ = policy;
+    ocspSkew_ = skew;
+    return *this;
+}
+
+Parameters& Parameters::ocspStaple(const OCSPStaple& staple) {
+    ocspStaple_ = staple;
+    return *this;
+}
+
+Parameters& Parameters::ocspResponse(Bytes der) {
+    ocspResponse_ = std::move(der);
+    return *this;
+}
+
+Parameters& Parameters::pinnedPublicKeys(const std::vector<std::string>& pins) {
+    pins_ = checkedPins(pins);
+    return *this;
+}
+
 Parameters& Parameters::enableSessions(bool enabled) {
     enableSessions_ = enabled;
     return *this;
@@ -128,6 +158,48 @@ Parameters& Parameters::enableSessions(bool enabled) {
 
 Parameters& Parameters::enableSessionTickets(bool enabled) {
     enableSessionTickets_ = enabled;
+    return *this;
+}
+
+Parameters& Parameters::ticketKeys(const TicketKeys& keys) {
+    ticketKeys_ = keys;
+    enableSessionTickets_ = true;
+    return *this;
+}
+
+Parameters& Parameters::numTickets(std::size_t count) {
+    if (count > kMostTickets) {
+        throw ValueError("numTickets must not be above " + std::to_string(kMostTickets) + ", and is " +
+                         std::to_string(count));
+    }
+    numTickets_ = count;
+    return *this;
+}
+
+Parameters& Parameters::sessionCacheSize(std::size_t count) {
+    if (count == 0 || count > kMostSessions) {
+        throw ValueError("sessionCacheSize must be 1 to " + std::to_string(kMostSessions) + ", and is " +
+                         std::to_string(count) + "; to keep none, leave enableSessions off");
+    }
+    sessionCacheSize_ = count;
+    return *this;
+}
+
+Parameters& Parameters::sessionTimeout(Duration timeout) {
+    if (timeout < std::chrono::seconds(1) || timeout > kLongestSessionTimeout) {
+        throw ValueError("sessionTimeout must be one second to seven days");
+    }
+    sessionTimeout_ = timeout;
+    return *this;
+}
+
+Parameters& Parameters::keyLog(const KeyLog& log) {
+    keyLog_ = log;
+    return *this;
+}
+
+Parameters& Parameters::keyLogFromEnvironment() {
+    if (const std::optional<KeyLog> log = KeyLog::fromEnvironment()) keyLog_ = log;
     return *this;
 }
 

@@ -17,7 +17,7 @@ namespace torsion::ssl {
 /// threads.
 class ClientTLSOptions final : public ContextFactory {
 public:
-    /// The host whose identity is verified: lower case, without a final dot.
+    /// The host whose identity is verified: lower case, as A-labels ("xn--..."), without a final dot.
     const std::string& hostname() const noexcept { return hostname_; }
 
     std::shared_ptr<const ContextFactory> share() const override;
@@ -75,11 +75,14 @@ private:
 /// @p hostname (RFC 9525; the common name does not count). A DNS name is also sent as SNI (RFC 6066); an IP address
 /// is looked for among the certificate's addresses.
 ///
+/// @param hostname a DNS name or an address. Labels beyond ASCII (UTF-8) become A-labels, "xn--...", by IDNA2008 and
+/// UTS 46; in that form they are sent, compared and told by ClientTLSOptions::hostname()
 /// @param clientCertificate what we show if the server asks
 /// @param acceptableProtocols the application protocols that we offer, best first (ALPN)
-/// @param extra versions, ciphers, timeouts and so on, for the rare case
-/// @throws ValueError for a host name that is none; one with letters beyond ASCII must be given as its A-label
-/// ("xn--...")
+/// @param extra versions, ciphers, timeouts and so on, for the rare case. With enableSessions or enableSessionTickets the
+/// recipe keeps sessions, and resumes them when it is used again: make it once then. Off by default: a resumed session
+/// is not verified again, and in TLS 1.2 shows a listener that it is the same client.
+/// @throws ValueError for a host name that is none, with libidn2's reason if it is beyond ASCII
 /// @throws TypeError if @p extra sets what another argument is there for
 ClientTLSOptions optionsForClientTLS(std::string_view hostname, const TrustRoot& trustRoot = platformTrust(),
                                      const std::optional<PrivateCertificate>& clientCertificate = std::nullopt,

@@ -1,14 +1,16 @@
 #include <torsion/tls/context.hpp>
 
 #include <algorithm>
-#include <array>
 #include <new>
 
-#include <openssl/rand.h>
-
 #include <torsion/core/error.hpp>
+#include <torsion/core/log.hpp>
 #include <torsion/tls/alpn.hpp>
+#include <torsion/tls/context_state.hpp>
 #include <torsion/tls/errors.hpp>
+#include <torsion/tls/ocsp_response.hpp>
+#include <torsion/tls/ocsp_stapling.hpp>
+#include <torsion/tls/server_name.hpp>
 #include <torsion/tls/session.hpp>
 #include <torsion/tls/verification.hpp>
 
@@ -59,6 +61,17 @@ void exclude(bool first, bool second, const char* firstName, const char* secondN
     }
 }
 
+/// Tells clients the names of the authorities that we accept: one with several certificates picks by them.
+void acceptAuthorities(SSL_CTX* context, const TrustRoot& root) {
+    const auto& authorities = root.authorities();
+    for (std::size_t i = 0; i < authorities.size(); ++i) {
+        const auto sameName = [&](const Certificate& other) { return other.getSubject() == authorities[i].getSubject(); };
+        const auto here = authorities.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::any_of(authorities.begin(), here, sameName)) continue;  // a renewed one beside the old one
+        if (SSL_CTX_add_client_CA(context, authorities[i].native()) != 1) throw std::bad_alloc();
+    }
+}
+
 }  // namespace
 
 Context::Context(const Parameters& parameters, Role role, const Identity* identity)
@@ -71,6 +84,7 @@ Context::Context(const Parameters& parameters, Role role, const Identity* identi
     setFixedOptions(parameters);
     setOwnCertificate(parameters);
     setVerification(parameters, identity);
+    setStaple(parameters);
     setSessions(parameters);
     checkUsable();
 }
@@ -137,7 +151,10 @@ void Context::setFixedOptions(const Parameters& parameters) {
     SSL_CTX_set_mode(context,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 0);
-    if (role_ == Role::server) SSL_CTX_set_alpn_select_cb(context, selectProtocol, nullptr);
+    if (role_ == Role::server) {
+        SSL_CTX_set_alpn_select_cb(context, selectProtocol, nullptr);
+        SSL_CTX_set_client_hello_cb(context, chooseByServerName, nullptr);
+    }
 
     if (!parameters.dhParameters_) return;
     EVP_PKEY* group = parameters.dhParameters_->native();
@@ -159,12 +176,13 @@ void Context::setOwnCertificate(const Parameters& parameters) {
     if (!key) return;
     // This finds a mismatch before OpenSSL does, whose text is worse.
     const auto own = PrivateCertificate::fromCertificateAndKeyPair(*parameters.certificate_, *parameters.privateKey_);
+    const std::string name = own.Certificate::str();  // made first: to name the key empties OpenSSL's queue
     SSL_CTX* context = native_.get();
     if (callOpenSSL([&] { return SSL_CTX_use_certificate(context, own.native()); }) != 1) {
-        throwFromQueue("The certificate " + own.str() + " is not usable");
+        throwFromQueue("The certificate " + name + " is not usable");
     }
     if (callOpenSSL([&] { return SSL_CTX_use_PrivateKey(context, own.privateKey().native()); }) != 1) {
-        throwFromQueue("The private key of " + own.str() + " is not usable");
+        throwFromQueue("The private key of " + name + " is not usable");
     }
     if (!parameters.extraCertChain_) return;
     for (const Certificate& certificate : *parameters.extraCertChain_) {
@@ -187,8 +205,9 @@ void Context::setVerification(const Parameters& parameters, const Identity* iden
     SSL_CTX_set_verify_depth(context, parameters.verifyDepth_);
     std::optional<TrustRoot> root = parameters.trustRoot_;
     if (verify) root = TrustRoot(*parameters.caCerts_);
+    setPeerChecks(parameters, root.has_value());
     if (!root) {
-        SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+        SSL_CTX_set_verify(context, parameters.pins_.empty() ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
         return;
     }
     SSL_CTX_set1_cert_store(context, root->native());
@@ -196,32 +215,60 @@ void Context::setVerification(const Parameters& parameters, const Identity* iden
     if (role_ == Role::server) {
         mode |= SSL_VERIFY_CLIENT_ONCE;
         if (parameters.requireCertificate_.value_or(true)) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-        // A client with several certificates picks one by the names of the authorities that we accept.
-        for (const Certificate& authority : root->authorities()) {
-            if (SSL_CTX_add_client_CA(context, authority.native()) != 1) throw std::bad_alloc();
-        }
+        acceptAuthorities(context, *root);
     }
     SSL_CTX_set_verify(context, mode, noteVerification);
     if (identity != nullptr) identity->require(SSL_CTX_get0_param(context));
 }
 
-void Context::setSessions(const Parameters& parameters) {
-    SSL_CTX* context = native_.get();
-    // Without one, sessions of a client that showed a certificate cannot be resumed. Twisted's: 7 random octets in hex.
-    std::array<unsigned char, 14> id{};
-    if (RAND_bytes(id.data(), 7) != 1) throwFromQueue("There is no randomness");
-    static constexpr char kDigits[] = "0123456789abcdef";
-    for (std::size_t i = 7; i-- > 0;) {
-        const unsigned octet = id[i];
-        id[2 * i] = static_cast<unsigned char>(kDigits[octet >> 4U]);
-        id[2 * i + 1] = static_cast<unsigned char>(kDigits[octet & 15U]);
+void Context::setPeerChecks(const Parameters& parameters, bool verifyChain) {
+    const bool asksForStaple = parameters.ocspPolicy_ != OCSPPolicy::off;
+    if (role_ == Role::server) {
+        if (asksForStaple) throw TypeError("requestOCSP is for clients: what a server staples is ocspStaple");
+        if (!parameters.pins_.empty()) throw TypeError("pinnedPublicKeys are for clients, which know their server");
     }
-    SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned>(id.size()));
+    if (!verifyChain) {
+        // Their word would be taken from whoever the peer says has signed its certificate.
+        if (asksForStaple) throw TypeError("requestOCSP needs a certificate that is verified");
+        if (parameters.revocationLists_) throw TypeError("revocationLists need a certificate that is verified");
+    }
+    auto checks = std::make_unique<PeerChecks>();
+    checks->verifyChain = verifyChain;
+    checks->pins = parameters.pins_;
+    checks->ocsp = parameters.ocspPolicy_;
+    checks->ocspSkew = parameters.ocspSkew_;
+    if (parameters.revocationLists_) {
+        checks->lists = *parameters.revocationLists_;
+        unsigned long flags = X509_V_FLAG_CRL_CHECK;
+        if (parameters.revocationScope_ == RevocationScope::wholeChain) flags |= X509_V_FLAG_CRL_CHECK_ALL;
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(native_.get()), flags);
+    }
+    PeerChecks::install(native_.get(), std::move(checks));
+}
 
-    SSL_CTX_set_session_cache_mode(context, parameters.enableSessions_ ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
-    if (!parameters.enableSessionTickets_) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    // In TLS 1.3 a session of either kind comes as a ticket: two records that nobody could use otherwise.
-    if (!parameters.enableSessions_ && !parameters.enableSessionTickets_) SSL_CTX_set_num_tickets(context, 0);
+void Context::setStaple(const Parameters& parameters) {
+    const bool given = parameters.ocspStaple_ || parameters.ocspResponse_;
+    if (given && role_ == Role::client) throw TypeError("A client staples nothing: ocspStaple is for servers");
+    exclude(parameters.ocspStaple_.has_value(), parameters.ocspResponse_.has_value(), "ocspStaple", "ocspResponse");
+    if (given && !parameters.certificate_) throw ValueError("A certificate is required when stapling an OCSP response");
+    if (!given) {
+        if (role_ == Role::server && parameters.certificate_ && mustStaple(parameters.certificate_->native())) {
+            log::warn("the certificate " + parameters.certificate_->str() +
+                          " demands a stapled OCSP response, and there is none: clients will refuse it",
+                      "ssl");
+        }
+        return;
+    }
+    if (parameters.ocspStaple_ && !(parameters.ocspStaple_->certificate() == *parameters.certificate_)) {
+        throw ValueError("The ocspStaple is one for " + parameters.ocspStaple_->certificate().str() + ", and not for " +
+                         parameters.certificate_->str());
+    }
+    OCSPStaple staple = parameters.ocspStaple_ ? *parameters.ocspStaple_
+                                               : OCSPStaple(PrivateCertificate::fromCertificateAndKeyPair(
+                                                     *parameters.certificate_, *parameters.privateKey_,
+                                                     parameters.extraCertChain_.value_or(std::vector<Certificate>())));
+    if (parameters.ocspResponse_) staple.set(*parameters.ocspResponse_);
+    stapleWith(native_.get(), staple);
 }
 
 void Context::checkUsable() const {
@@ -247,6 +294,7 @@ std::unique_ptr<Session> Context::newSession(const SessionOptions& options, cons
         return session;
     }
     SSL_set_connect_state(native);
+    resumeSession(native);
     if (!serverName.empty() && SSL_set_tlsext_host_name(native, serverName.c_str()) != 1) {
         throwFromQueue("The server name '" + serverName + "' cannot be sent");
     }

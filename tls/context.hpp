@@ -24,6 +24,10 @@ public:
 
     Role role() const noexcept { return role_; }
     bool hasCertificate() const noexcept { return SSL_CTX_get0_certificate(native_.get()) != nullptr; }
+    SSL_CTX* native() const noexcept { return native_.get(); }
+
+    /// Our ALPN list as it stands on the wire.
+    const std::string& protocols() const noexcept { return protocols_; }
 
     /// A new connection in the context's role. @param serverName goes into SNI unless it is empty
     std::unique_ptr<Session> newSession(const SessionOptions& options, const std::string& serverName) const;
@@ -35,7 +39,12 @@ private:
     void setFixedOptions(const Parameters& parameters);
     void setOwnCertificate(const Parameters& parameters);
     void setVerification(const Parameters& parameters, const Identity* identity);
+    void setPeerChecks(const Parameters& parameters, bool verifyChain);
+    void setStaple(const Parameters& parameters);
     void setSessions(const Parameters& parameters);
+    void setServerSessions(const Parameters& parameters);
+    void setClientSessions(const Parameters& parameters);
+    std::string sessionPolicy(const Parameters& parameters) const;
     void checkUsable() const;
 
     Role role_;

@@ -79,6 +79,9 @@ std::string explainAlert(int alert) {
         case SSL_AD_MISSING_EXTENSION: return "missing_extension: it misses something in our handshake";
         case SSL_AD_UNRECOGNIZED_NAME: return "unrecognized_name: it does not serve the host name that we asked for";
         case SSL_AD_CERTIFICATE_REQUIRED: return "certificate_required: it demands a certificate, and we showed none";
+        case SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE:
+            return "bad_certificate_status_response: it does not accept the OCSP response that we stapled, or misses "
+                   "one";
         case SSL_AD_NO_APPLICATION_PROTOCOL:
             return "no_application_protocol: it speaks none of the protocols that we offer";
         default: return "number " + std::to_string(alert);
@@ -149,7 +152,9 @@ std::string adviseOnChain(int code, const ConnectionState& state) {
                    "its whole chain, or install the platform's roots (package ca-certificates)";
         case X509_V_ERR_CERT_HAS_EXPIRED: return "it expired at " + state.notAfter;
         case X509_V_ERR_CERT_NOT_YET_VALID: return "it is valid from " + state.notBefore + "; is the clock right?";
-        case X509_V_ERR_INVALID_PURPOSE: return "it was not made for this side of a TLS connection";
+        case X509_V_ERR_INVALID_PURPOSE:
+            return "it was not made for this side of a TLS connection: its extendedKeyUsage must have serverAuth for a "
+                   "server, clientAuth for a client";
         case X509_V_ERR_INVALID_CA:
         case X509_V_ERR_INVALID_NON_CA: return "it is used as an authority, and is none";
         case X509_V_ERR_CERT_CHAIN_TOO_LONG:
@@ -157,6 +162,23 @@ std::string adviseOnChain(int code, const ConnectionState& state) {
         case X509_V_ERR_EE_KEY_TOO_SMALL:
         case X509_V_ERR_CA_KEY_TOO_SMALL: return "its key is too small for the security level";
         case X509_V_ERR_CA_MD_TOO_WEAK: return "it is signed with a digest too weak for the security level";
+        case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+            return "it was not signed by the key of '" + state.issuer +
+                   "' that we know: the authority may have a new key, and we its old certificate";
+        case X509_V_ERR_PATH_LENGTH_EXCEEDED: return "an authority above it may not have so many below itself";
+        case X509_V_ERR_CERT_REVOKED:
+            return "the revocation list of '" + state.issuer + "' names it: it must be replaced";
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+            return "revocationLists has no list of its issuer '" + state.issuer + "', and demands one";
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+            return "the revocation list of its issuer '" + state.issuer + "' is out of date: load a newer one";
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+            return "the revocation list of its issuer '" + state.issuer + "' is from the future; is the clock right?";
+        case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+        case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+            return "the revocation list of its issuer '" + state.issuer + "' was signed with another key than its";
+        case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+            return "its issuer '" + state.issuer + "' may not sign revocation lists (keyUsage cRLSign)";
         default: return "";
     }
 }
@@ -185,10 +207,35 @@ std::string quotedList(const std::vector<std::string>& names) {
     return text;
 }
 
+std::string listOf(const std::vector<std::string>& pins) {
+    std::string text;
+    for (const std::string& pin : pins) text += (text.empty() ? "" : ", ") + pin;
+    return text;
+}
+
+Failure pinFailure(const ConnectionState& state, std::vector<std::string> texts) {
+    const std::string text = "The peer's public key is not one that was pinned: its certificate for '" + state.subject +
+                             "' and those above it have " + listOf(state.pinsSeen) + ", and one of " +
+                             listOf(state.pinsWanted) +
+                             " is wanted; if the key was changed on purpose, pin the new one, otherwise somebody may "
+                             "sit in between";
+    return Failure(PinMismatch(text, std::move(texts), state.pinsSeen, state.pinsWanted));
+}
+
+Failure stapleFailure(const SSL* connection, std::vector<std::string> texts) {
+    const ConnectionState* state = ConnectionState::find(connection);
+    std::string text = "The peer's certificate is not accepted: ";
+    text += state != nullptr && !state->stapleProblem.empty() ? state->stapleProblem
+                                                              : "its revocation status could not be verified";
+    if (state != nullptr) text += " (subject '" + state->subject + "')";
+    return Failure(CertificateVerifyError(text, std::move(texts)));
+}
+
 Failure verificationFailure(const SSL* connection, std::vector<std::string> texts) {
     static const ConnectionState kNothingNoted;
     const ConnectionState* found = ConnectionState::find(connection);
     const ConnectionState& state = found != nullptr ? *found : kNothingNoted;
+    if (!state.pinsWanted.empty()) return pinFailure(state, std::move(texts));
     const int code =
         state.verifyError != X509_V_OK ? state.verifyError : static_cast<int>(SSL_get_verify_result(connection));
 
@@ -213,6 +260,12 @@ Error::Error(const std::string& text, std::vector<std::string> openSSLTexts, std
       texts_(std::make_shared<const std::vector<std::string>>(std::move(openSSLTexts))),
       alert_(alert) {}
 
+PinMismatch::PinMismatch(const std::string& text, std::vector<std::string> openSSLTexts, std::vector<std::string> seen,
+                         std::vector<std::string> wanted)
+    : CertificateVerifyError(text, std::move(openSSLTexts)),
+      pins_(std::make_shared<const std::pair<std::vector<std::string>, std::vector<std::string>>>(std::move(seen),
+                                                                                                  std::move(wanted))) {}
+
 Failure failureFromQueue(const ssl_st* connection) {
     const std::vector<QueueEntry> entries = drainQueue();
     std::vector<std::string> texts = textsOf(entries);
@@ -220,6 +273,13 @@ Failure failureFromQueue(const ssl_st* connection) {
         if (entry.library != ERR_LIB_SSL) continue;
         if (entry.reason == SSL_R_CERTIFICATE_VERIFY_FAILED && connection != nullptr) {
             return verificationFailure(connection, std::move(texts));
+        }
+        if (entry.reason == SSL_R_CALLBACK_FAILED && connection != nullptr) {
+            const ConnectionState* state = ConnectionState::find(connection);
+            if (state != nullptr && !state->refusal.empty()) return Failure(Error(state->refusal, std::move(texts)));
+        }
+        if (entry.reason == SSL_R_INVALID_STATUS_RESPONSE && connection != nullptr) {
+            return stapleFailure(connection, std::move(texts));
         }
         const int alert = entry.reason - SSL_AD_REASON_OFFSET;
         if (alert > 0 && alert <= kLargestAlert) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/error.hpp>
@@ -44,6 +45,22 @@ public:
 class CertificateVerifyError : public Error {
 public:
     using Error::Error;
+};
+
+/// None of the keys in the peer's certificates is one that was pinned. The text names both.
+class PinMismatch : public CertificateVerifyError {
+public:
+    PinMismatch(const std::string& text, std::vector<std::string> openSSLTexts, std::vector<std::string> seen,
+                std::vector<std::string> wanted);
+
+    /// The pins of the certificates that counted, the peer's own first.
+    const std::vector<std::string>& seen() const noexcept { return pins_->first; }
+    /// The pins of the recipe.
+    const std::vector<std::string>& wanted() const noexcept { return pins_->second; }
+
+private:
+    // Shared, as in Error.
+    std::shared_ptr<const std::pair<std::vector<std::string>, std::vector<std::string>>> pins_;
 };
 
 /// Makes the reason of what just failed on @p connection (may be null) out of OpenSSL's error queue, and empties that

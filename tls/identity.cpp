@@ -7,6 +7,7 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/tls/errors.hpp>
+#include <torsion/tls/idna.hpp>
 #include <torsion/tls/openssl.hpp>
 
 namespace torsion::ssl {
@@ -30,12 +31,13 @@ bool isNameCharacter(char c) { return (c >= 'a' && c <= 'z') || isDigit(c) || c 
     throw ValueError("Host name '" + printable(hostname) + "' cannot be verified: " + why);
 }
 
-void checkCharacters(std::string_view hostname) {
-    for (const char c : hostname) {
-        if (c == '\0') refuse(hostname, "it contains a NUL octet");
-        if (static_cast<unsigned char>(c) >= 0x80) {
-            refuse(hostname, "it has letters beyond ASCII; give its A-label, which begins with xn--");
-        }
+/// Refuses what no name has, and makes A-labels of the others.
+std::string asASCII(std::string_view hostname) {
+    if (hostname.find('\0') != std::string_view::npos) refuse(hostname, "it contains a NUL octet");
+    try {
+        return toALabels(hostname);
+    } catch (const ValueError& error) {
+        refuse(hostname, error.what());
     }
 }
 
@@ -65,14 +67,18 @@ Identity parseName(std::string_view hostname, bool wildcardAllowed) {
     if (hostname.empty()) {
         throw ValueError("The host name is empty: without a name nobody's identity can be verified");
     }
-    checkCharacters(hostname);
     Identity identity;
-    identity.name = hostname;
+    // The star is no letter for IDNA.
+    const std::string_view star = wildcardAllowed && hostname.starts_with("*.") ? hostname.substr(0, 2) : "";
+    identity.name = std::string(star) + asASCII(hostname.substr(star.size()));
+    const bool mapped = identity.name != hostname;
     std::transform(identity.name.begin(), identity.name.end(), identity.name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
 
     const std::string withoutZone = identity.name.substr(0, identity.name.find('%'));
-    if (isAddressText(withoutZone) && (withoutZone == identity.name || withoutZone.find(':') != std::string::npos)) {
+    // Digits of other scripts can become ASCII's, and yet nobody writes an address so.
+    if (!mapped && isAddressText(withoutZone) &&
+        (withoutZone == identity.name || withoutZone.find(':') != std::string::npos)) {
         identity.name = withoutZone;
         identity.isAddress = true;
         return identity;
@@ -81,7 +87,7 @@ Identity parseName(std::string_view hostname, bool wildcardAllowed) {
     if (identity.name.ends_with('.')) identity.name.pop_back();
     if (identity.name.size() > kLongestName) refuse(hostname, "it has more than 253 characters");
     std::string_view labels = identity.name;
-    if (wildcardAllowed && labels.starts_with("*.")) labels.remove_prefix(2);
+    labels.remove_prefix(star.size());
     checkLabels(hostname, labels);
     return identity;
 }

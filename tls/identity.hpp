@@ -11,10 +11,10 @@ namespace torsion::ssl {
 
 /// A name that somebody can be known by: a DNS name or an IP address, in the one form in which we use it.
 struct Identity {
-    std::string name;  ///< lower case, without a final dot; an address without brackets and zone
+    std::string name;  ///< lower case, as A-labels, without a final dot; an address without brackets and zone
     bool isAddress = false;
 
-    /// The identity that a client demands of a server.
+    /// The identity that a client demands of a server. Labels beyond ASCII become A-labels (see idna.hpp).
     /// @throws ValueError that says what is wrong with @p hostname
     static Identity parse(std::string_view hostname);
 

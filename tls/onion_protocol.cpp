@@ -2,7 +2,6 @@
 
 #include <limits>
 
-#include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/tls/onion_tls_protocol.hpp>
 #include <torsion/tls/pop_on_disconnect_transport.hpp>
@@ -31,6 +30,25 @@ OnionProtocol::OnionProtocol(std::shared_ptr<WrappingFactory> factory, std::shar
 
 OnionProtocol::~OnionProtocol() = default;
 
+namespace {
+
+/// Fails @p deferred with what the application's connectionLost tells, too: whoever ignores it misses nothing, so
+/// nothing is logged then.
+void failWithTheConnection(const Deferred<void>& deferred, const Failure& reason) {
+    if (deferred.called()) return;
+    deferred.errback(reason);
+    detail::Core& core = *deferred.identity();
+    if (core.settled() && core.slot().failed() && core.slot().failure() == reason) core.markHandled();
+}
+
+Deferred<void> tooLate(const char* what) {
+    Deferred<void> deferred;
+    failWithTheConnection(deferred, ConnectionLost(std::string(what) + " was called when the connection was over"));
+    return deferred;
+}
+
+}  // namespace
+
 OnionListener* OnionProtocol::listener() const { return tail_ != nullptr ? tail_->provides<OnionListener>() : nullptr; }
 
 void OnionProtocol::makeConnection(std::shared_ptr<Transport> transport) {
@@ -58,11 +76,27 @@ Protocol* OnionProtocol::wrapped() const noexcept {
 // Pushing.
 
 Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover) {
-    if (!connected() || closing_)
-        return defer::fail(ConnectionLost("startTLS was called when the connection was over"));
-    Deferred<void> started;
+    if (!connected() || closing_) return tooLate("startTLS");
+    return startWhenPossible({newLayer(options, role), Bytes(leftover)});
+}
+
+void OnionProtocol::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
+    if (role == TLSRole::normal) throw ValueError("startTLS on an onion needs TLSRole::client or TLSRole::server");
+    if (!connected() || closing_) return;
+    auto layer = newLayer(options, role == TLSRole::client ? ssl::Role::client : ssl::Role::server);
+    Bytes leftover = residue == Residue::feedToTLS ? tail_->takeUnprocessed() : Bytes();
+    startWhenPossible({std::move(layer), std::move(leftover)});
+}
+
+/// Made when it is asked for: a recipe for the other role throws, and nothing has changed. Were that found out at the
+/// pop, what was written behind the start would be without its layer.
+std::shared_ptr<OnionTLSProtocol> OnionProtocol::newLayer(const ssl::ContextFactory& options, ssl::Role role) {
+    return std::make_shared<OnionTLSProtocol>(*this, options, role, tail_->shared_from_this());
+}
+
+Deferred<void> OnionProtocol::startWhenPossible(Start start) {
+    const Deferred<void> started = start.layer->started;
     if (refuseResidue(started)) return started;
-    Start start{options.share(), role, Bytes(leftover), started};
     if (mustWait()) {
         waiting_.emplace_back(std::move(start));
     } else {
@@ -77,42 +111,28 @@ bool OnionProtocol::refuseResidue(const Deferred<void>& started) {
     if (residue.empty()) return false;
     const Failure reason = PlaintextAfterStartTLS(std::to_string(residue.size()) + " octets");
     failConnection(reason);
-    started.errback(reason);
+    failWithTheConnection(started, reason);
     return true;
 }
 
-void OnionProtocol::startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) {
-    if (role == TLSRole::normal) throw ValueError("startTLS on an onion needs TLSRole::client or TLSRole::server");
-    const Bytes leftover = residue == Residue::feedToTLS && connected() ? tail_->takeUnprocessed() : Bytes();
-    startTLS(options, role == TLSRole::client ? ssl::Role::client : ssl::Role::server, leftover).addErrback([] {
-        // Whoever calls it this way hears of the failure by connectionLost.
-    });
-}
-
 void OnionProtocol::push(Start start) {
-    std::shared_ptr<OnionTLSProtocol> layer;
-    try {
-        layer = std::make_shared<OnionTLSProtocol>(*this, *start.options, start.role, tail_->shared_from_this(),
-                                                   depth_ + 1, start.started);
-    } catch (...) {
-        start.started.errback(Failure::current());  // a recipe for the other role: nothing has changed
-        return;
-    }
+    const std::shared_ptr<OnionTLSProtocol> layer = std::move(start.layer);
     parkProducer();
+    const auto takeOff = [onion = weak_from_this(), raw = layer.get()] {
+        if (const auto alive = onion.lock()) static_cast<OnionProtocol&>(*alive).pop(*raw);
+    };
     auto below = std::make_shared<PopOnDisconnectTransport>(current_ != nullptr ? current_->asTransport() : head_,
-                                                            [onion = weak_from_this(), raw = layer.get()] {
-                                                                if (const auto alive = onion.lock())
-                                                                    static_cast<OnionProtocol&>(*alive).pop(*raw);
-                                                            });
+                                                            takeOff);
     if (current_ != nullptr) {
         current_->setWrappedProtocol(layer);
     } else {
         setWrappedProtocol(layer);
     }
     current_ = layer.get();
-    ++depth_;
+    layer->depth = ++depth_;
     writeTo(layer->asTransport());
     layer->makeConnection(std::move(below));
+    if (paused_) layer->pauseProducing();  // it must deliver nothing either, and lift the pause if it is closed
     unparkProducer();
     if (!start.leftover.empty()) layer->dataReceived(start.leftover);
 }
@@ -126,7 +146,7 @@ void OnionProtocol::layerUp(OnionTLSProtocol& layer) {
 // Stopping.
 
 Deferred<void> OnionProtocol::stopTLS() {
-    if (!connected() || closing_) return defer::fail(ConnectionLost("stopTLS was called when the connection was over"));
+    if (!connected() || closing_) return tooLate("stopTLS");
     Deferred<void> stopped;
     // Which layer is meant is decided by what was asked for last: a start that waits, a stop that waits, or what is
     // there.
@@ -256,7 +276,7 @@ void OnionProtocol::runWaiting() {
             waitingBytes_ -= data->size();
             transport().write(std::move(*data));
         } else if (auto* start = std::get_if<Start>(&operation)) {
-            if (!refuseResidue(start->started)) push(std::move(*start));  // more may have come while it waited
+            if (!refuseResidue(start->layer->started)) push(std::move(*start));  // more may have come while it waited
         } else {
             stop(std::get<Stop>(operation).stopped);
         }
@@ -397,7 +417,7 @@ void OnionProtocol::connectionLost(const Failure& lost) {
         layer = tls->wrappedProtocol().get();
     }
     for (Operation& operation : waiting_) {
-        if (auto* start = std::get_if<Start>(&operation)) pending.push_back(start->started);
+        if (auto* start = std::get_if<Start>(&operation)) pending.push_back(start->layer->started);
         if (auto* stop = std::get_if<Stop>(&operation)) {
             pending.insert(pending.end(), stop->stopped.begin(), stop->stopped.end());
         }
@@ -406,7 +426,7 @@ void OnionProtocol::connectionLost(const Failure& lost) {
     waitingBytes_ = 0;
     // Each pending Deferred hears of it before the application's connectionLost does.
     for (const Deferred<void>& deferred : pending) {
-        if (!deferred.called()) deferred.errback(reason);
+        failWithTheConnection(deferred, reason);
     }
     if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr); producer && producerParked_) {
         try {
@@ -427,10 +447,19 @@ std::vector<OnionLayer> OnionProtocol::layers() const {
     for (Protocol* layer = wrappedProtocol().get(); layer != nullptr && layer != tail_;) {
         auto* tls = static_cast<OnionTLSProtocol*>(layer);
         OnionLayer described;
+        described.role = tls->session().role();
+        described.state = tls->stopping || closing_ ? OnionLayer::State::stopping
+                          : tls->handshakeDone()    ? OnionLayer::State::up
+                                                    : OnionLayer::State::handshaking;
         described.version = tls->tlsVersion();
         described.cipher = tls->tlsCipher();
         described.peerCertificate = tls->getPeerCertificate();
         described.negotiatedProtocol = tls->negotiatedProtocol();
+        const TLSTraffic& traffic = tls->traffic();
+        described.plaintextReceived = traffic.plaintextReceived;
+        described.plaintextWritten = traffic.plaintextWritten;
+        described.ciphertextReceived = traffic.ciphertextReceived;
+        described.ciphertextWritten = traffic.ciphertextWritten;
         all.push_back(std::move(described));
         layer = tls->wrappedProtocol().get();
     }

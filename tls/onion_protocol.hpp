@@ -43,6 +43,7 @@ public:
 
     // TLSTransport
     /// As above, without the Deferred. @throws ValueError for TLSRole::normal: an onion does not know who connected
+    /// @throws TypeError for a recipe of the other role; nothing has changed then
     void startTLS(const ssl::ContextFactory& options, TLSRole role, Residue residue) override;
 
     // As a protocol.
@@ -83,10 +84,8 @@ private:
     friend class OnionTLSProtocol;
 
     struct Start {
-        std::shared_ptr<const ssl::ContextFactory> options;
-        ssl::Role role;
+        std::shared_ptr<OnionTLSProtocol> layer;
         Bytes leftover;
-        Deferred<void> started;
     };
     struct Stop {
         std::vector<Deferred<void>> stopped;
@@ -101,6 +100,8 @@ private:
     void deliverRest(unsigned place, BytesView rest);
     void deliverHeld();
 
+    std::shared_ptr<OnionTLSProtocol> newLayer(const ssl::ContextFactory& options, ssl::Role role);
+    Deferred<void> startWhenPossible(Start start);
     void push(Start start);
     bool refuseResidue(const Deferred<void>& started);
     void stop(const std::vector<Deferred<void>>& stopped);

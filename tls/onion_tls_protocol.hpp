@@ -15,11 +15,8 @@ namespace torsion {
 class OnionTLSProtocol final : public TLSMemoryBIOProtocol {
 public:
     OnionTLSProtocol(OnionProtocol& onion, const ssl::ContextFactory& options, ssl::Role role,
-                     std::shared_ptr<Protocol> wrappedProtocol, unsigned layerDepth, Deferred<void> layerStarted)
-        : TLSMemoryBIOProtocol(options, role, std::move(wrappedProtocol)),
-          started(std::move(layerStarted)),
-          depth(layerDepth),
-          onion_(&onion) {}
+                     std::shared_ptr<Protocol> wrappedProtocol)
+        : TLSMemoryBIOProtocol(options, role, std::move(wrappedProtocol)), onion_(&onion) {}
 
     using ProtocolWrapper::asTransport;
     using ProtocolWrapper::setWrappedProtocol;
@@ -39,7 +36,7 @@ public:
 
     Deferred<void> started;               ///< of startTLS
     std::vector<Deferred<void>> stopped;  ///< of stopTLS
-    const unsigned depth;
+    unsigned depth = 0;                   ///< 1 is the outermost; known when it is put on
     bool stopping = false;  ///< stopTLS was called
 
 protected:

@@ -4,6 +4,7 @@
 
 #include <openssl/pem.h>
 
+#include <torsion/tls/der.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/openssl.hpp>
 
@@ -32,6 +33,7 @@ struct Block {
         return is("CERTIFICATE") || is("X509 CERTIFICATE") || is("TRUSTED CERTIFICATE");
     }
     bool isKey() const noexcept { return std::string_view(type).ends_with("PRIVATE KEY"); }
+    bool isRequest() const noexcept { return is("CERTIFICATE REQUEST") || is("NEW CERTIFICATE REQUEST"); }
     bool isEncrypted() const noexcept {
         return is("ENCRYPTED PRIVATE KEY") || std::string_view(header).find("ENCRYPTED") != std::string_view::npos;
     }
@@ -50,19 +52,27 @@ bool readBlock(BIO* bio, Block& block) {
     return false;
 }
 
+BytesView octetsOf(const Block& block) {
+    return BytesView(reinterpret_cast<const char*>(block.data), static_cast<std::size_t>(block.size));
+}
+
 Certificate certificateOf(const Block& block) {
-    const unsigned char* data = block.data;
-    const CertificatePointer native(callOpenSSL([&] { return d2i_X509(nullptr, &data, block.size); }));
+    const CertificatePointer native(readDER(d2i_X509, octetsOf(block)));
     if (!native) throwFromQueue("A certificate in the PEM data cannot be read");
     return Certificate::fromNative(native.get());
 }
 
 KeyPair keyOf(const Block& block) {
-    const unsigned char* data = block.data;
-    const KeyPointer native(callOpenSSL([&] { return d2i_AutoPrivateKey(nullptr, &data, block.size); }));
+    const KeyPointer native(readDER(d2i_AutoPrivateKey, octetsOf(block)));
     if (!native) throwFromQueue("The private key in the PEM data cannot be read");
     ERR_clear_error();  // it tried several decoders, and those that failed left their reasons
     return KeyPair::fromNative(native.get());
+}
+
+EncryptedKey encryptedKeyOf(const Block& block) {
+    Bytes data(octetsOf(block));
+    return block.is("ENCRYPTED PRIVATE KEY") ? EncryptedKey::pkcs8(std::move(data))
+                                             : EncryptedKey::traditional(block.header, std::move(data));
 }
 
 }  // namespace
@@ -72,6 +82,7 @@ std::string PEMContents::describe() const {
     text += certificates.empty()       ? "no certificate"
             : certificates.size() == 1 ? "a certificate"
                                        : std::to_string(certificates.size()) + " certificates";
+    if (request) text += ", a certificate request";
     text += encryptedKey ? ", an encrypted private key" : key ? ", a private key" : ", no private key";
     for (const std::string& other : others) text += ", a block of type " + other;
     return text;
@@ -85,15 +96,17 @@ PEMContents readPEM(BytesView pem) {
         if (!readBlock(bio.get(), block)) break;
         if (block.isCertificate()) {
             result.certificates.push_back(certificateOf(block));
+        } else if (block.isRequest() && !result.request) {
+            result.request = Bytes(octetsOf(block));
         } else if (!block.isKey()) {
             result.others.push_back(printable(block.type));
         } else if (block.isEncrypted()) {
-            result.encryptedKey = true;
+            if (!result.encryptedKey) result.encryptedKey = encryptedKeyOf(block);
         } else if (!result.key) {
             result.key = keyOf(block);
         }
     }
-    if (result.certificates.empty() && !result.key && !result.encryptedKey && result.others.empty()) {
+    if (result.empty()) {
         if (pem.empty()) throw Error("PEM data is empty: neither a certificate nor a private key");
         const bool looksLikeDER = pem.front() == '\x30';
         throw Error(std::string("This is not PEM data: no line like -----BEGIN CERTIFICATE----- was found") +

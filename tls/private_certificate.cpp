@@ -15,20 +15,18 @@ PrivateCertificate::PrivateCertificate(const Certificate& certificate, const Key
     : Certificate(certificate), privateKey_(privateKey), chain_(std::move(chain)) {
     if (callOpenSSL([&] { return X509_check_private_key(native(), privateKey.native()); }) != 1) {
         ERR_clear_error();
-        throw VerifyError("Certificate public and private keys do not match.", detail::Exactly{});
+        throw VerifyError("Certificate public and private keys do not match.", torsion::detail::Exactly{});
     }
 }
 
-PrivateCertificate PrivateCertificate::loadPEM(BytesView pem) {
+PrivateCertificate PrivateCertificate::loadPEM(BytesView pem, Passphrase passphrase) {
     PEMContents contents = readPEM(pem);
     if (contents.certificates.empty()) throw Error("PEM data holds no certificate: " + contents.describe());
-    if (!contents.key && contents.encryptedKey) {
-        throw Error("The private key in the PEM data is encrypted: decrypt it first, we never ask for a passphrase");
-    }
-    if (!contents.key) throw Error("PEM data holds no private key: " + contents.describe());
+    if (!contents.key && !contents.encryptedKey) throw Error("PEM data holds no private key: " + contents.describe());
+    const KeyPair key = contents.key ? *contents.key : contents.encryptedKey->decrypt(passphrase);
     const Certificate leaf = contents.certificates.front();
     contents.certificates.erase(contents.certificates.begin());
-    return PrivateCertificate(leaf, *contents.key, std::move(contents.certificates));
+    return PrivateCertificate(leaf, key, std::move(contents.certificates));
 }
 
 PrivateCertificate PrivateCertificate::load(BytesView der, const KeyPair& privateKey) {
@@ -50,11 +48,11 @@ CertificateOptions PrivateCertificate::options(const std::vector<Certificate>& a
 PrivateCertificate PrivateCertificate::issue(const KeyPair& key, const DistinguishedName& subject,
                                              const std::vector<std::string>& subjectAltNames, const Validity& validity,
                                              bool authority) const {
-    X509Builder builder(key, subject);
-    builder.setRandomSerialNumber();
+    X509Builder builder(key, nativeName(subject).get());
+    builder.setSerialNumber(std::nullopt);
     builder.setValidity(validity);
     builder.setSubjectAltNames(subjectAltNames);
-    builder.setAuthority(authority);
+    builder.setUse(authority ? CertificateUse::authority : CertificateUse::serverAndClient);
     std::vector<Certificate> chain;
     if (!isSelfIssued()) {  // a root is with whoever trusts it, and need not be sent
         chain.push_back(*this);
@@ -63,12 +61,39 @@ PrivateCertificate PrivateCertificate::issue(const KeyPair& key, const Distingui
     return PrivateCertificate(builder.signedBy(*this, privateKey_), key, std::move(chain));
 }
 
-std::string PrivateCertificate::dumpPEM() const {
-    std::string text = Certificate::dumpPEM();
-    for (const Certificate& certificate : chain_) text += certificate.dumpPEM();
-    return text + privateKey_.dumpPEM();
+Bytes PrivateCertificate::certificateRequest(const DistinguishedName& subject,
+                                             const std::vector<std::string>& subjectAltNames,
+                                             std::string_view digest) const {
+    return privateKey_.certificateRequest(subject, subjectAltNames, digest);
 }
 
-std::string PrivateCertificate::inspect() const { return Certificate::inspect() + "\n" + privateKey_.inspect(); }
+PrivateCertificate PrivateCertificate::newCertificate(BytesView certificate) const {
+    return load(certificate, privateKey_);
+}
+
+Certificate PrivateCertificate::signRequestObject(const CertificateRequest& request,
+                                                  std::optional<std::uint64_t> serialNumber, const Validity& validity,
+                                                  std::string_view digest, CertificateUse use) const {
+    X509Builder builder = builderFor(request, serialNumber, validity, digest, use);
+    return builder.signedBy(*this, privateKey_);
+}
+
+std::string PrivateCertificate::dumpCertificatesPEM() const {
+    std::string text = Certificate::dumpPEM();
+    for (const Certificate& certificate : chain_) text += certificate.dumpPEM();
+    return text;
+}
+
+std::string PrivateCertificate::dumpPEM() const { return dumpCertificatesPEM() + privateKey_.dumpPEM(); }
+
+std::string PrivateCertificate::dumpPEM(std::string_view passphrase) const {
+    return dumpCertificatesPEM() + privateKey_.dumpPEM(passphrase);
+}
+
+std::string PrivateCertificate::str() const {
+    return "<PrivateCertificate " + names() + " with " + privateKey_.str() + ">";
+}
+
+std::string PrivateCertificate::inspect() const { return describe() + "\n" + privateKey_.inspect(); }
 
 }  // namespace torsion::ssl

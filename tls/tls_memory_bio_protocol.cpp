@@ -3,6 +3,7 @@
 #include <limits>
 #include <typeinfo>
 
+#include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/protocols/wrapping_factory.hpp>
 #include <torsion/tls/certificate.hpp>
@@ -30,18 +31,19 @@ bool isSocketError(const Failure& reason) {
 }  // namespace
 
 TLSMemoryBIOProtocol::TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory, const ssl::ContextFactory& options,
-                                           ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol)
+                                           ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol,
+                                           ConnectionMade connectionMade)
     : ProtocolWrapper(factory, std::move(wrappedProtocol)),
       options_(options.share()),
       engine_(options_->newSession(role, sessionOptions(factory)), *this),
-      connectWrapped_(true) {}
+      connects_(connectionMade == ConnectionMade::afterHandshake ? Connects::whenVerified : Connects::atOnce) {}
 
 TLSMemoryBIOProtocol::TLSMemoryBIOProtocol(const ssl::ContextFactory& options, ssl::Role role,
                                            std::shared_ptr<Protocol> wrappedProtocol)
     : ProtocolWrapper(nullptr, std::move(wrappedProtocol)),
       options_(options.share()),
       engine_(options_->newSession(role, {}), *this),
-      connectWrapped_(false) {}
+      connects_(Connects::never) {}
 
 TLSMemoryBIOProtocol::~TLSMemoryBIOProtocol() {
     if (timeout_.active()) timeout_.cancel();
@@ -54,9 +56,9 @@ void TLSMemoryBIOProtocol::makeConnection(std::shared_ptr<Transport> below) {
     below_ = transport().query<TCPTransport>();
     // The cap is kept here: what one write adds does not count, and below it arrives as many.
     if (below_ != nullptr) below_->setOutputLimit(std::numeric_limits<std::size_t>::max());
-    if (connectWrapped_) {
-        if (wrappingFactory()) wrappingFactory()->registerProtocol(*this);
-        connectionMade();
+    if (wrappingFactory()) wrappingFactory()->registerProtocol(*this);
+    if (connects_ == Connects::atOnce) {
+        connectWrapped();
         if (!alive()) return;  // aborted: no hello goes out (TLS-2)
     }
     expect(options_->handshakeTimeout(), [this] {
@@ -64,6 +66,11 @@ void TLSMemoryBIOProtocol::makeConnection(std::shared_ptr<Transport> below) {
                                  std::to_string(options_->handshakeTimeout() / std::chrono::milliseconds(1)) + " ms"));
     });
     process({});
+}
+
+void TLSMemoryBIOProtocol::connectWrapped() {
+    connects_ = Connects::done;
+    connectionMade();
 }
 
 void TLSMemoryBIOProtocol::expect(Duration timeout, Function<void()> otherwise) {
@@ -74,7 +81,8 @@ void TLSMemoryBIOProtocol::expect(Duration timeout, Function<void()> otherwise) 
 // Input.
 
 void TLSMemoryBIOProtocol::dataReceived(BytesView data) {
-    if (!alive()) return;
+    if (!alive() || closeReceived_) return;  // what comes behind a close_notify is void (RFC 8446, 6.1)
+    traffic_.ciphertextReceived += data.size();
     if (paused_ || !held_.empty()) {
         held_.append(data);  // the layer below is paused, too: this is the rest of one read
         return;
@@ -130,6 +138,7 @@ void TLSMemoryBIOProtocol::readAll() {
 
 void TLSMemoryBIOProtocol::deliver(BytesView plaintext) {
     if (discarding_ || plaintext.empty()) return;
+    traffic_.plaintextReceived += plaintext.size();
     const std::shared_ptr<Protocol> receiver = wrappedProtocol();  // it may be spliced out while it runs
     receiver->dataReceived(plaintext);
 }
@@ -138,13 +147,34 @@ void TLSMemoryBIOProtocol::heardClose() {
     closeReceived_ = true;
     const BytesView rest = engine_.unread();
     if (!peerMayClose()) return;
-    unsentAtClose_ = bufferedBytes() > 0;
+    if (HalfCloseableProtocol* const half = discarding_ ? nullptr : halfCloseable()) {
+        unsentAtClose_ = true;  // it may write until it closes
+        half->readConnectionLost();
+        if (!closing_) return;
+    } else {
+        unsentAtClose_ = bufferedBytes() > 0;
+    }
+    if (alive()) closedByBoth(rest);
+}
+
+/// The peer's close_notify is here, and ours goes out at the latest now.
+void TLSMemoryBIOProtocol::closedByBoth(BytesView rest) {
     flush();  // what was written stays ahead of our close_notify
     sendCloseNotify();
     if (!alive()) return;
     over_ = true;
     if (timeout_.active()) timeout_.cancel();
     closed(rest);
+}
+
+Protocol* TLSMemoryBIOProtocol::wrapped() const noexcept {
+    class EndIsKnown final : public Protocol, public HalfCloseableProtocol {
+        void readConnectionLost() override {}
+        void writeConnectionLost() override {}
+    };
+    static EndIsKnown endIsKnown;
+    // Half open: the FIN that may follow the peer's close_notify says nothing new, and must not end the connection.
+    return closeReceived_ && !over_ ? &endIsKnown : nullptr;
 }
 
 void TLSMemoryBIOProtocol::closed(BytesView) {
@@ -165,23 +195,59 @@ void TLSMemoryBIOProtocol::handshakeFinished() {
     handshakeDone_ = true;
     if (timeout_.active()) timeout_.cancel();
     if (producer_) producer_->setWaiting(false);
-    if (auto* listener = wrappedProtocol()->provides<HandshakeListener>()) listener->handshakeCompleted();
+    try {
+        if (connects_ == Connects::whenVerified) connectWrapped();
+        HandshakeListener* const listener = alive() ? wrappedProtocol()->provides<HandshakeListener>() : nullptr;
+        if (listener != nullptr) listener->handshakeCompleted();
+    } catch (...) {
+        const Failure failure = Failure::current();
+        settle(&failure);
+        throw;
+    }
+    settle(nullptr);
 }
 
-void TLSMemoryBIOProtocol::connectionLost(const Failure& reason) {
+Deferred<void> TLSMemoryBIOProtocol::established() {
+    if (handshakeDone_) return defer::succeed();
+    if (!connected()) return defer::fail(ConnectionLost("the connection ended before its handshake was done"));
+    Deferred<void> result([self = weak_from_this()](Deferred<void>&) {
+        // The transport below then tells connectionLost, which comes too late for this Deferred.
+        if (const auto layer = self.lock()) static_cast<TLSMemoryBIOProtocol&>(*layer).abortConnection();
+    });
+    waiting_.push_back(result);
+    return result;
+}
+
+/// Fires what established() gave out. @param failure null if all went well
+void TLSMemoryBIOProtocol::settle(const Failure* failure) {
+    for (const Deferred<void>& waiting : std::exchange(waiting_, {})) {
+        if (waiting.called()) continue;
+        if (failure == nullptr) {
+            waiting.callback();
+        } else {
+            waiting.errback(*failure);
+        }
+    }
+}
+
+void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     if (timeout_.active()) timeout_.cancel();
     over_ = true;
     pending_.clear();
-    if (reason.check<ConnectionDone>() && !closeReceived_) {
+    Failure reason = lost;
+    if (lost.check<ConnectionDone>() && !closeReceived_) {
         // EOF on the socket is an attacker's to make; only close_notify is the peer's word (TLS-12).
-        ProtocolWrapper::connectionLost(handshakeDone_ ? failureOf<TLSTruncated>()
-                                                       : Failure(TLSTruncated("the handshake was not done")));
-    } else if (closeReceived_ && !unsentAtClose_ && isSocketError(reason)) {
+        static constexpr const char* kEarly =
+            "the peer ended the connection in the middle of the handshake. It may not speak TLS here, or have refused us "
+            "without saying why";
+        reason = handshakeDone_ ? failureOf<TLSTruncated>() : Failure(TLSTruncated(kEarly));
+    } else if (closeReceived_ && !unsentAtClose_ && isSocketError(lost)) {
         // The peer closed in order, and its socket was gone before our answer; nothing is lost.
-        ProtocolWrapper::connectionLost(failureOf<ConnectionDone>());
-    } else {
-        ProtocolWrapper::connectionLost(reason);
+        reason = failureOf<ConnectionDone>();
     }
+    if (connects_ == Connects::whenVerified) setWrappedProtocol(nullptr);  // it was never connected
+    ProtocolWrapper::connectionLost(reason);
+    settle(&reason);
 }
 
 // Output.
@@ -200,6 +266,7 @@ void TLSMemoryBIOProtocol::writeView(BytesView data) {
         transport().abortConnection();
         return;
     }
+    traffic_.plaintextWritten += data.size();
     const bool ready = handshakeDone_ && !engine_.busy();
     const std::size_t whole = ready && pending_.empty() ? data.size() / kRecord * kRecord : 0;
     const BytesView rest = data.substr(whole);
@@ -240,7 +307,11 @@ void TLSMemoryBIOProtocol::encrypt(BytesView data) {
 void TLSMemoryBIOProtocol::finishClosing() {
     if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || engine_.busy())
         return;
-    sendCloseNotify();
+    if (closeReceived_) {
+        closedByBoth({});
+    } else {
+        sendCloseNotify();
+    }
 }
 
 void TLSMemoryBIOProtocol::sendCloseNotify() {
@@ -249,9 +320,32 @@ void TLSMemoryBIOProtocol::sendCloseNotify() {
     const std::size_t ahead = waitingBelow();
     if (engine_.shutdown() != ssl::Engine::Outcome::ok) {
         fail(engine_.failure());
-    } else if (!closeReceived_ && !halfClosing_) {
+    } else if (halfClosing_) {
+        later(&TLSMemoryBIOProtocol::tellWriteConnectionLost);
+    } else if (!closeReceived_) {
         expectClose(ahead);
     }
+}
+
+void TLSMemoryBIOProtocol::tellWriteConnectionLost() {
+    if (!alive() || discarding_) return;
+    if (HalfCloseableProtocol* const half = halfCloseable()) half->writeConnectionLost();
+}
+
+/// Runs @p work on a later turn, if this layer is still there. What the application throws from it fails the connection.
+void TLSMemoryBIOProtocol::later(void (TLSMemoryBIOProtocol::*work)()) {
+    turn().later([self = weak_from_this(), work] {
+        const auto keep = self.lock();
+        if (!keep) return;
+        auto& layer = static_cast<TLSMemoryBIOProtocol&>(*keep);
+        try {
+            (layer.*work)();
+        } catch (...) {
+            const Failure failure = Failure::current();
+            log::err(failure, "in a callback on a later turn");
+            layer.failConnection(failure);
+        }
+    });
 }
 
 /// The limit is for the answer: while the peer still takes what was written before, it begins anew.
@@ -368,12 +462,7 @@ void TLSMemoryBIOProtocol::pauseProducing() {
 }
 
 void TLSMemoryBIOProtocol::resumeProducing() {
-    if (paused_ && !held_.empty()) {
-        const std::weak_ptr<Protocol> self = weak_from_this();
-        turn().later([this, self] {
-            if (const auto alive = self.lock()) goOnAfterPause();
-        });
-    }
+    if (paused_ && !held_.empty()) later(&TLSMemoryBIOProtocol::goOnAfterPause);
     paused_ = false;
     transport().resumeProducing();
 }
@@ -381,13 +470,7 @@ void TLSMemoryBIOProtocol::resumeProducing() {
 void TLSMemoryBIOProtocol::goOnAfterPause() {
     if (!alive() || paused_ || held_.empty()) return;
     const Bytes input = std::exchange(held_, Bytes());
-    try {
-        process(input);
-    } catch (...) {
-        const Failure failure = Failure::current();
-        log::err(failure, "in a callback after resumeProducing");
-        failConnection(failure);
-    }
+    process(input);
 }
 
 // What a TLS transport tells.

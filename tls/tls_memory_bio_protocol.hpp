@@ -1,16 +1,28 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <torsion/core/abilities.hpp>
+#include <torsion/core/deferred.hpp>
 #include <torsion/core/turn.hpp>
 #include <torsion/protocols/protocol_wrapper.hpp>
+#include <torsion/tls/connection_made.hpp>
 #include <torsion/tls/engine.hpp>
 
 namespace torsion {
 
 class ProducerMembrane;
+
+/// How many octets one TLS layer has carried.
+struct TLSTraffic {
+    std::uint64_t plaintextReceived = 0;   ///< delivered to the protocol inside
+    std::uint64_t plaintextWritten = 0;    ///< taken from it, of which some may still wait
+    std::uint64_t ciphertextReceived = 0;  ///< of the transport below, handshake and alerts included
+    std::uint64_t ciphertextWritten = 0;   ///< to the transport below, handshake and alerts included
+};
 
 /// TLS over any transport (twisted.protocols.tls.TLSMemoryBIOProtocol): the ProtocolWrapper round an ssl::Engine.
 ///
@@ -18,6 +30,10 @@ class ProducerMembrane;
 /// waits for it (TLS-4). loseConnection is two-way: our close_notify goes out, and the transport below is closed when
 /// the peer's has come, or is aborted after the close timeout (TLS-8, D3). An end without close_notify is TLSTruncated,
 /// a ConnectionLost (TLS-12). A failure of TLS ends the transport below with that failure as the reason.
+///
+/// A wrapped HalfCloseableProtocol may go on writing behind the peer's close_notify, of which readConnectionLost tells,
+/// and must close the connection itself. writeConnectionLost comes when the close_notify of loseWriteConnection has been
+/// written to the transport below.
 class TLSMemoryBIOProtocol : public ProtocolWrapper,
                              public SSLTransport,
                              public TCPTransport,
@@ -27,7 +43,8 @@ class TLSMemoryBIOProtocol : public ProtocolWrapper,
 public:
     /// TLS under @p wrappedProtocol, which is connected together with this layer.
     TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory, const ssl::ContextFactory& options, ssl::Role role,
-                         std::shared_ptr<Protocol> wrappedProtocol);
+                         std::shared_ptr<Protocol> wrappedProtocol,
+                         ConnectionMade connectionMade = ConnectionMade::beforeHandshake);
 
     /// TLS under a protocol that is connected already and goes on (startTLS).
     TLSMemoryBIOProtocol(const ssl::ContextFactory& options, ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol);
@@ -38,8 +55,12 @@ public:
     void makeConnection(std::shared_ptr<Transport> transport) override;
     void dataReceived(BytesView data) override;
     void connectionLost(const Failure& reason) override;
-    /// Null: what can be done with the two directions of the stream below is not the wrapped protocol's to know.
-    Protocol* wrapped() const noexcept override { return nullptr; }
+    /// Nobody who is the application's: what becomes of the two directions of the stream below is not its to know.
+    Protocol* wrapped() const noexcept override;
+
+    /// Fires when the handshake is done and the wrapped protocol's connectionMade has returned; fails with why that will
+    /// not be. To cancel it gives up the connection. Every call makes a new one.
+    Deferred<void> established();
 
     // As a transport.
     void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;
@@ -56,10 +77,16 @@ public:
     std::optional<std::string> negotiatedProtocol() const override;
     std::string tlsVersion() const override;
     std::string tlsCipher() const override;
+    bool sessionReused() const override { return handshakeDone_ && session().reused(); }
+    Bytes exportKeyingMaterial(std::string_view label, std::size_t size,
+                               std::optional<BytesView> context) const override {
+        return session().exportKeyingMaterial(label, size, context);
+    }
+    Bytes channelBinding(std::string_view type) const override { return session().channelBinding(type); }
 
     // TCPTransport: the end of writing is ours, the rest belongs to the transport below. @throws TypeError if it has
     // none
-    /// Sends close_notify behind what was written, and reads on.
+    /// Sends close_notify behind what was written, and reads on (deviation from TLS-20).
     void loseWriteConnection() override;
     bool getTcpNoDelay() const override { return tcp().getTcpNoDelay(); }
     void setTcpNoDelay(bool enabled) override { tcp().setTcpNoDelay(enabled); }
@@ -80,6 +107,8 @@ public:
 
     const ssl::Session& session() const noexcept { return engine_.session(); }
 
+    const TLSTraffic& traffic() const noexcept { return traffic_; }
+
 protected:
     /// Closes this layer, and delivers what still comes before the peer's close_notify (loseConnection drops it).
     void closeLayer();
@@ -94,6 +123,9 @@ protected:
     /// connection has been failed
     virtual bool peerMayClose() { return true; }
 
+    /// The wrapped protocol, if it may go on writing when the peer has closed its side.
+    virtual HalfCloseableProtocol* halfCloseable() { return wrappedProtocol()->provides<HalfCloseableProtocol>(); }
+
     /// Both close_notify are through. @param rest what stood behind the peer's; for plain TLS it is void (RFC
     /// 8446, 6.1)
     virtual void closed(BytesView rest);
@@ -106,12 +138,20 @@ protected:
 
 private:
     // ssl::Engine::Output, EndOfTurn
-    void ciphertext(BytesView data) override { transport().write(data); }
+    void ciphertext(BytesView data) override {
+        traffic_.ciphertextWritten += data.size();
+        transport().write(data);
+    }
     void endOfTurn() noexcept override;
 
     void process(BytesView input);
     void readAll();
     void heardClose();
+    void closedByBoth(BytesView rest);
+    void connectWrapped();
+    void settle(const Failure* failure);
+    void later(void (TLSMemoryBIOProtocol::*work)());
+    void tellWriteConnectionLost();
     void deliver(BytesView plaintext);
     void encrypt(BytesView data);
     void finishClosing();
@@ -133,10 +173,12 @@ private:
     Bytes held_;     ///< ciphertext that came or was left while reading was paused
     std::shared_ptr<ProducerMembrane> producer_;
     DelayedCall timeout_;  ///< of the handshake, then of the close
+    TLSTraffic traffic_;
     std::size_t outputLimit_ = kDefaultOutputLimit;
     TCPTransport* below_ = nullptr;  ///< the ability of the transport below, looked up once
     unsigned depth_ = 0;
-    bool connectWrapped_;
+    std::vector<Deferred<void>> waiting_;  ///< of established()
+    enum class Connects { never, atOnce, whenVerified, done } connects_;  ///< the wrapped protocol
     bool handshakeDone_ = false;
     bool closing_ = false;     ///< close_notify shall go out behind what was written
     bool discarding_ = false;  ///< nothing more is delivered

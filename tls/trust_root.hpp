@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <torsion/tls/certificate.hpp>
@@ -38,9 +39,19 @@ private:
 /// Trusts the certificates listed (twisted.internet.ssl.trustRootFromCertificates). @throws ValueError if there is none
 TrustRoot trustRootFromCertificates(const std::vector<Certificate>& certificates);
 
+/// Trusts all certificates of one PEM file. @throws std::system_error if it cannot be read
+/// @throws ssl::Error that names the file, if there is no certificate in it or one is malformed
+TrustRoot trustRootFromFile(const std::string& path);
+
+/// Trusts the first certificate of each file of a folder whose name ends in .pem, in any case of letters. Other files
+/// and what cannot be read are passed over, as Twisted does (ES-5).
+/// @throws ValueError that names the folder, if there is no certificate at all
+TrustRoot trustRootFromDirectory(const std::string& path);
+
 /// Trusts whom this system trusts (twisted.internet.ssl.platformTrust): the default paths of OpenSSL, which on Debian
 /// are those of the package ca-certificates, and SSL_CERT_FILE and SSL_CERT_DIR in the environment. They are read once
 /// a process, and again when they have changed. Any thread may call it.
+/// @throws ssl::Error that names these places, if there is no certificate in any of them
 TrustRoot platformTrust();
 
 }  // namespace torsion::ssl

@@ -61,6 +61,15 @@ Description parseDescription(const std::string& text) {
     return description;
 }
 
+std::string quoteField(const std::string& field) {
+    std::string result;
+    for (const char c : field) {
+        if (c == '\\' || c == ':' || c == '=') result += '\\';
+        result += c;
+    }
+    return result;
+}
+
 Arguments::Arguments(const Description& description, std::vector<std::string> positional,
                      std::vector<std::string> others)
     : where_(at(description.text)) {

@@ -23,6 +23,9 @@ struct Description {
 /// @throws TypeError for a name given twice (Twisted takes the last)
 Description parseDescription(const std::string& text);
 
+/// @p field with all escaped that has a meaning in a description.
+std::string quoteField(const std::string& field);
+
 /// The arguments of a description under the names of what they are for (ES-2). Every error names the whole string and
 /// the argument.
 class Arguments {

@@ -20,9 +20,21 @@ namespace torsion::endpoints {
 ///     tcp:port:interface=:backlog=50                            interface is a literal address, by default all of IPv4
 ///     tcp6:port:backlog=50:interface=\:\:
 ///     ssl:port:privateKey=server.pem:certKey=:sslmethod=:interface=:backlog=50:extraCertChain=:dhParameters=
+///     tls:path:port=443:backlog=50:interface=\:\::default=:refuseUnknownNames=no:reload=:endpoint=
+///     txsni:path:another description
 ///
 /// Without certKey the certificate is in the file of privateKey. sslmethod is TLSv1_METHOD, TLSv1_1_METHOD or
 /// TLSv1_2_METHOD for that version alone, or TLS_METHOD or SSLv23_METHOD, which are the default: TLS 1.2 and above.
+///
+/// tls, as in Twisted since 25, serves the certificates of a folder by the names that clients ask for, or those of one
+/// file: see ssl::CertificateDirectory, which also explains default and refuseUnknownNames. It listens as the arguments
+/// say, or as another description given as endpoint (its colons escaped). With reload it looks every so many seconds
+/// whether the files have changed, for as long as the endpoint or one of its ports lives. txsni is the older spelling
+/// of tls over another description, whose colons stay as they are.
+///
+/// ssl and tls take, by name, minimumTLS and maximumTLS (1.2 or 1.3), insecureMinimumTLS (also 1.0 and 1.1), and
+/// protocols, names with commas between, best first (ALPN); clients take them, too. With connectionMade=afterHandshake
+/// protocols never see a client that fails its handshake.
 std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const std::string& description);
 
 /// A client endpoint (twisted.internet.endpoints.clientFromString). Files are read here. The types, in any case of
@@ -37,6 +49,10 @@ std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const s
 /// HostnameEndpoint does, or as another description given as endpoint (its colons escaped), and verifies that the
 /// server is host. caCertsDir and trustRoots name a folder with .pem files (ES-5), or one such file; without one the
 /// platform's roots count. privateKey may be left out if certKey or certificate names a file with both.
+///
+/// Both kinds of TLS take minimumTLS, maximumTLS, insecureMinimumTLS and protocols as servers do. With
+/// connectionMade=afterHandshake the Deferred fires when the server is verified, and fails if it cannot be: see
+/// wrapClientTLS.
 std::shared_ptr<StreamClientEndpoint> clientFromString(Reactor& reactor, const std::string& description);
 
 /// @p argument with its backslashes and colons escaped, for use in a description. An equals sign is left as it is, as

@@ -7,3 +7,4 @@
 #include <torsion/transports/ssl_endpoints.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 #include <torsion/transports/wrap_client_tls.hpp>
+#include <torsion/transports/wrap_server_tls.hpp>

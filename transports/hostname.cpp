@@ -4,6 +4,7 @@
 
 #include <torsion/core/address.hpp>
 #include <torsion/core/error.hpp>
+#include <torsion/tls/idna.hpp>
 
 namespace torsion {
 
@@ -22,25 +23,33 @@ const char* faultOf(std::string_view label) noexcept {
     if (label.size() > kMaximumLabel) return "has a label of more than 63 octets";
     if (label.front() == '-' || label.back() == '-') return "has a label that begins or ends with a hyphen";
     for (const char c : label) {
-        if (static_cast<unsigned char>(c) >= 0x80) {
-            return "has letters beyond ASCII; give the A-label, \"xn--...\", instead";
-        }
         if (!isLetterOrDigit(c) && c != '-' && c != '_') return "has a character that host names cannot have";
     }
     return nullptr;
 }
 
+std::string encoded(const std::string& name) {
+    try {
+        return ssl::toALabels(name);
+    } catch (const ValueError& error) {
+        throw ValueError("invalid hostname: " + quoted(name) + ": " + error.what());
+    }
+}
+
 }  // namespace
 
-void checkHostname(const std::string& name) {
-    if (isIPAddress(name) || isIPv6Address(name)) return;
-    std::string_view rest = name;
+std::string asciiHostname(const std::string& name) {
+    if (isIPAddress(name) || isIPv6Address(name)) return name;
+    const std::string ascii = encoded(name);
+    std::string_view rest = ascii;
     if (!rest.empty() && rest.back() == '.') rest.remove_suffix(1);
     const char* fault = nullptr;
     if (rest.empty()) {
         fault = "is empty";
     } else if (rest.size() > kMaximumName) {
         fault = "is longer than 253 octets";
+    } else if (ascii != name && isIPAddress(ascii)) {
+        fault = "looks like an address, and is none";
     }
     while (fault == nullptr) {
         const std::size_t dot = rest.find('.');
@@ -49,7 +58,10 @@ void checkHostname(const std::string& name) {
         rest.remove_prefix(dot + 1);
     }
     if (fault != nullptr) throw ValueError("invalid hostname: " + quoted(name) + ' ' + fault);
+    return ascii;
 }
+
+void checkHostname(const std::string& name) { asciiHostname(name); }
 
 std::uint16_t checkPort(int port) {
     if (port < 0 || port > 65535) throw ValueError("port " + std::to_string(port) + " is not in 0..65535");

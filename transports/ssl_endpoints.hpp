@@ -5,6 +5,7 @@
 
 #include <torsion/core/endpoint.hpp>
 #include <torsion/core/reactor.hpp>
+#include <torsion/tls/connection_made.hpp>
 
 namespace torsion::endpoints {
 
@@ -12,8 +13,10 @@ namespace torsion::endpoints {
 class SSL4ServerEndpoint final : public StreamServerEndpoint {
 public:
     /// As TCP4ServerEndpoint. @param contextFactory the recipe, mostly CertificateOptions; kept by its share()
+    /// @param connectionMade with afterHandshake, protocols never see a client that fails its handshake
     SSL4ServerEndpoint(Reactor& reactor, int port, const ssl::ContextFactory& contextFactory,
-                       int backlog = ReactorTCP::kDefaultBacklog, std::string interface = "");
+                       int backlog = ReactorTCP::kDefaultBacklog, std::string interface = "",
+                       ConnectionMade connectionMade = ConnectionMade::beforeHandshake);
 
     Deferred<std::shared_ptr<ListeningPort>> listen(std::shared_ptr<Factory> factory) override;
 
@@ -23,15 +26,18 @@ private:
     std::shared_ptr<const ssl::ContextFactory> contextFactory_;
     int backlog_;
     std::string interface_;
+    ConnectionMade connectionMade_;
 };
 
 /// Connects TLS over TCP (twisted.internet.endpoints.SSL4ClientEndpoint). The Deferred fires when connectionMade has
-/// returned, which is before the handshake is done (TLS-1): derive the protocol from HandshakeListener to hear of that.
+/// returned. By default that is before the handshake is done (TLS-1): derive the protocol from HandshakeListener to hear
+/// of that, or ask for ConnectionMade::afterHandshake, which makes it all as wrapClientTLS describes.
 class SSL4ClientEndpoint final : public StreamClientEndpoint {
 public:
     /// As TCP4ClientEndpoint. @param contextFactory the recipe, from optionsForClientTLS; kept by its share()
     SSL4ClientEndpoint(Reactor& reactor, std::string host, int port, const ssl::ContextFactory& contextFactory,
-                       Duration timeout = ReactorTCP::kDefaultConnectTimeout, Address bindAddress = Address());
+                       Duration timeout = ReactorTCP::kDefaultConnectTimeout, Address bindAddress = Address(),
+                       ConnectionMade connectionMade = ConnectionMade::beforeHandshake);
 
     Deferred<std::shared_ptr<Protocol>> connectFactory(std::shared_ptr<Factory> factory) override;
 
@@ -42,6 +48,7 @@ private:
     std::shared_ptr<const ssl::ContextFactory> contextFactory_;
     Duration timeout_;
     Address bindAddress_;
+    ConnectionMade connectionMade_;
 };
 
 }  // namespace torsion::endpoints

@@ -162,7 +162,11 @@ void Connection::writable() { flush(); }
 
 void Connection::reactorGone(const Failure& reason) { end(reason); }
 
-bool Connection::takesWrites() const noexcept { return connected_ && !aborted_ && !writeClosing_ && !failReason_; }
+/// A half-close waits for a producer, and so takes what that still writes (TR-8).
+bool Connection::takesWrites() const noexcept {
+    const bool over = writeClosing_ && (writeClosed_ || !producer_);
+    return connected_ && !aborted_ && !failReason_ && !over;
+}
 
 template <class Data>
 void Connection::rawWrite(Data&& data) {

@@ -41,7 +41,7 @@ public:
     ReadyOnion(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> protocol, ssl::Role role)
         : OnionProtocol(std::move(factory), std::move(protocol)), role_(role) {}
     void connectionMade() override {
-        for (int i = 0; i < 2; ++i) OnionProtocol::startTLS(recipe(role_), role_).addErrback([] {});
+        for (int i = 0; i < 2; ++i) OnionProtocol::startTLS(recipe(role_), role_);
         OnionProtocol::connectionMade();
     }
 

@@ -121,6 +121,19 @@ class Program:
             self.process.send_signal(signal.SIGTERM)
         return self.wait(timeout)
 
+    def freeze(self):
+        """SIGSTOP, and waits until it has taken effect: dead, but its connections live on in the kernel."""
+        self.process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while self._state() not in "TZX":
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} was not stopped within 10 s")
+            time.sleep(0.001)
+
+    def _state(self):
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+
     def destroy(self):
         if self.process.poll() is None:
             self.process.kill()

@@ -9,8 +9,16 @@ import time
 from .programs import Failed
 
 
-def connect(port, timeout=10):
-    sock = socket.create_connection(("127.0.0.1", port), timeout)
+def connect(port, timeout=10, receive_buffer=None):
+    sock = socket.socket()
+    if receive_buffer is not None:  # it takes effect only ahead of the connection
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        raise
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -68,8 +76,10 @@ def read_line(sock, what="the peer", timeout=10):
 class Listener:
     """Accepts connections on a free port and runs handler(sock) for each in a thread."""
 
-    def __init__(self, kit, handler):
+    def __init__(self, kit, handler, receive_buffer=None):
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=16)
+        if receive_buffer is not None:  # accepted connections take it over
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port = self._socket.getsockname()[1]
         self.accepted = 0
         self.errors = []
@@ -107,21 +117,27 @@ class Listener:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-def pump(one, other, seen=None):
-    """Carries octets both ways until both directions have ended; seen(data) gets a copy of each piece."""
-    def carry(source, target):
+def pump(one, other, seen=None, carry=None):
+    """Carries octets both ways until both directions have ended; seen(data) gets a copy of each piece.
+
+    carry(source, target), if given, is what carries one direction up to its end.
+    """
+    def copy(source, target):
+        while data := source.recv(65536):
+            if seen is not None:
+                seen(data)
+            target.sendall(data)
+
+    def run(source, target):
         try:
-            while data := source.recv(65536):
-                if seen is not None:
-                    seen(data)
-                target.sendall(data)
+            (carry or copy)(source, target)
             target.shutdown(socket.SHUT_WR)
         except OSError:
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_RDWR)
-    back = threading.Thread(target=carry, args=(other, one), daemon=True)
+    back = threading.Thread(target=run, args=(other, one), daemon=True)
     back.start()
-    carry(one, other)
+    run(one, other)
     back.join(20)
 
 

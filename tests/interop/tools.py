@@ -12,6 +12,11 @@ _SOCAT = {version: f"openssl-min-proto-version=TLS{version},openssl-max-proto-ve
 _CURL = {"1.2": ["--tlsv1.2", "--tls-max", "1.2"], "1.3": ["--tlsv1.3", "--tls-max", "1.3"]}
 
 
+def openssl_version(version):
+    """The flag of s_client and s_server that has them speak this version only."""
+    return _OPENSSL[version]
+
+
 def _key_and_certificate(pem):
     return pem.replace(".pem", ".key"), pem.replace(".pem", "_public.pem")
 

@@ -40,9 +40,7 @@ TEST_CASE("a scope that does not exist is DNSLookupError (HE-1)") {
 TEST_CASE("an impossible name is DNSLookupError that shows it, without a thread (HE-1)") {
     FakeReactor reactor;
     GAIResolver resolver(reactor, never());
-    for (const std::string bad : {"", "a..b", "a b",
-                                  "b\xc3\xbc"
-                                  "cher.example"}) {
+    for (const std::string bad : {"", "a..b", "a b", "\xe2\x98\x83.example"}) {
         CAPTURE(bad);
         const Outcome outcome(resolver.resolveHostName(bad, 80));
         REQUIRE(outcome.failed<DNSLookupError>());

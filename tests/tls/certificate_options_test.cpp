@@ -69,7 +69,7 @@ Handshake shakeBounds(TLSVersion low, TLSVersion high, const Parameters& clientB
 
 }  // namespace
 
-TEST_CASE("key and certificate come both or neither, and a chain needs both") {
+TEST_CASE("key and certificate come both or neither, and a chain needs both (CFG-1)") {
     CHECK(refusal<ValueError>(Parameters().privateKey(someKey())) ==
           "Specify neither or both of privateKey and certificate");
     CHECK(refusal<ValueError>(Parameters().certificate(exampleCertificate())) ==
@@ -80,7 +80,7 @@ TEST_CASE("key and certificate come both or neither, and a chain needs both") {
           "Certificate public and private keys do not match.");
 }
 
-TEST_CASE("parameters that exclude each other are a TypeError that names them") {
+TEST_CASE("parameters that exclude each other are a TypeError that names them (CFG-1)") {
     const auto excluded = [](const Parameters& parameters) { return refusal<TypeError>(parameters); };
     CHECK(contains(excluded(example().trustRoot(authority()).verify(true)), "'trustRoot' and 'verify'"));
     CHECK(contains(excluded(example().trustRoot(authority()).verify(false)), "'trustRoot' and 'verify'"));
@@ -92,7 +92,7 @@ TEST_CASE("parameters that exclude each other are a TypeError that names them") 
                  "'raiseMinimumTo' and 'insecurelyLowerMinimumTo'"));
 }
 
-TEST_CASE("values that make no sense are a ValueError at construction") {
+TEST_CASE("values that make no sense are a ValueError at construction (CFG-3)") {
     CHECK(contains(refusal<ValueError>(example().verify(true)), "if and only if"));
     CHECK(refusal<torsion::Error>(example().caCerts({authority()})) == "accepted");
     CHECK(contains(
@@ -144,7 +144,7 @@ TEST_CASE("CertificateOptions serve a server with a certificate, and no client")
     CHECK_THROWS_AS(empty.newSession(Role::server, {}), TypeError);
 }
 
-TEST_CASE("by default TLS 1.3 is spoken, and 1.2 is the oldest version") {
+TEST_CASE("by default TLS 1.3 is spoken, and 1.2 is the oldest version (CFG-2)") {
     const Handshake newest = shake(client(), server(example()));
     CHECK_MESSAGE(newest.ok(), newest.clientText() << newest.serverText());
     CHECK(newest.client->version() == "TLSv1.3");
@@ -161,7 +161,7 @@ TEST_CASE("by default TLS 1.3 is spoken, and 1.2 is the oldest version") {
     CHECK(tooOld.clientFailure->value<ssl::Error>()->alert() == 70);
 }
 
-TEST_CASE("lowering the minimum really works: a TLS 1.0 handshake") {
+TEST_CASE("lowering the minimum really works: a TLS 1.0 handshake (CFG-4)") {
     const Handshake oldest = shakeBounds(TLSVersion::TLSv1_0, TLSVersion::TLSv1_0,
                                          Parameters().insecurelyLowerMinimumTo(TLSVersion::TLSv1_0));
     CHECK_MESSAGE(oldest.ok(), oldest.clientText() << oldest.serverText());
@@ -179,7 +179,7 @@ TEST_CASE("lowering the minimum really works: a TLS 1.0 handshake") {
     CHECK(SSL_get_security_level(usual.newSession(Role::server, {})->native()) >= 1);
 }
 
-TEST_CASE("lowerMaximumSecurityTo includes the version that it names (D1)") {
+TEST_CASE("lowerMaximumSecurityTo includes the version that it names (D1) (CFG-4)") {
     for (const TLSVersion version :
          {TLSVersion::TLSv1_0, TLSVersion::TLSv1_1, TLSVersion::TLSv1_2, TLSVersion::TLSv1_3}) {
         const Handshake exact =
@@ -196,7 +196,7 @@ TEST_CASE("a maximum below the default minimum pulls the minimum down") {
     CHECK(pulled.client->version() == "TLSv1.1");
 }
 
-TEST_CASE("raiseMinimumTo raises the minimum, and never lowers it") {
+TEST_CASE("raiseMinimumTo raises the minimum, and never lowers it (CFG-3)") {
     const Parameters upTo12 = Parameters().lowerMaximumSecurityTo(TLSVersion::TLSv1_2);
     CHECK_FALSE(shake(client(upTo12), server(example().raiseMinimumTo(TLSVersion::TLSv1_3))).ok());
     CHECK(shake(client(upTo12), server(example().raiseMinimumTo(TLSVersion::TLSv1_0))).ok());
@@ -212,7 +212,7 @@ TEST_CASE("a bound that this OpenSSL cannot honour is an error at construction")
 }
 #endif
 
-TEST_CASE("the defaults of a connection are Twisted's") {
+TEST_CASE("the defaults of a connection are Twisted's (CFG-2)") {
     const std::unique_ptr<Session> session = CertificateOptions(exampleCertificate()).newSession(Role::server, {});
     const SSL* native = session->native();
     const auto options = SSL_get_options(native);
@@ -233,7 +233,7 @@ TEST_CASE("the defaults of a connection are Twisted's") {
     CHECK(SSL_CTX_get_session_cache_mode(context) == SSL_SESS_CACHE_OFF);
 }
 
-TEST_CASE("no session is resumed unless enableSessions is set") {
+TEST_CASE("no session is resumed unless enableSessions is set (CFG-2) (TT-29)") {
     for (const bool enabled : {false, true}) {
         const CertificateOptions options =
             server(example().enableSessions(enabled).lowerMaximumSecurityTo(TLSVersion::TLSv1_2));
@@ -255,7 +255,7 @@ TEST_CASE("a connection outlives the recipe that made it") {
     CHECK(result.server->negotiatedProtocol() == "h2");
 }
 
-TEST_CASE("ciphers are the server's choice, and Twisted's by default") {
+TEST_CASE("ciphers are the server's choice, and Twisted's by default (CFG-5)") {
     const std::vector<std::string> names = AcceptableCiphers().names();
     REQUIRE(names.size() > 9);
     CHECK(names[0] == "TLS_AES_256_GCM_SHA384");
@@ -284,7 +284,7 @@ TEST_CASE("ciphers are the server's choice, and Twisted's by default") {
     CHECK(contains(none.clientText(), "handshake_failure"));
 }
 
-TEST_CASE("a choice that leaves no cipher is a ValueError at construction") {
+TEST_CASE("a choice that leaves no cipher is a ValueError at construction (CFG-5)") {
     const auto choice = [](const char* ciphers) { return AcceptableCiphers::fromOpenSSLCipherString(ciphers); };
     constexpr const char* kText = "Supplied AcceptableCiphers yielded no usable ciphers on this platform.";
     CHECK(refusal<ValueError>(example().acceptableCiphers(choice(""))) == kText);
@@ -299,7 +299,7 @@ TEST_CASE("a choice that leaves no cipher is a ValueError at construction") {
     CHECK(ERR_peek_error() == 0);
 }
 
-TEST_CASE("finite-field Diffie-Hellman needs dhParameters") {
+TEST_CASE("finite-field Diffie-Hellman needs dhParameters (CFG-6)") {
     const auto dhe = AcceptableCiphers::fromOpenSSLCipherString("DHE-RSA-AES128-GCM-SHA256");
     const ClientTLSOptions wanting =
         optionsForClientTLS("example.com", rsaCertificate(), std::nullopt, {},
@@ -313,7 +313,7 @@ TEST_CASE("finite-field Diffie-Hellman needs dhParameters") {
     CHECK(result.client->cipher() == "DHE-RSA-AES128-GCM-SHA256");
 }
 
-TEST_CASE("a Diffie-Hellman group that is too small is refused with its size and file") {
+TEST_CASE("a Diffie-Hellman group that is too small is refused with its size and file (CFG-6)") {
     const std::string small = groupPEM("modp_1536");
     std::string path = "torsion-dh-XXXXXX";
     const int descriptor = mkstemp(path.data());
@@ -335,7 +335,7 @@ TEST_CASE("a Diffie-Hellman group that is too small is refused with its size and
     CHECK_THROWS_AS(DiffieHellmanParameters::fromPEM(exampleCertificate().dumpPEM()), ValueError);
 }
 
-TEST_CASE("ALPN: the server walks its own list in order (TLS-16)") {
+TEST_CASE("ALPN: the server walks its own list in order (TLS-16) (CFG-7)") {
     const Handshake result = shake(client(Parameters().acceptableProtocols({"http/1.1", "h2"})),
                                    server(example().acceptableProtocols({"spdy/3", "h2", "http/1.1"})));
     REQUIRE(result.ok());
@@ -372,7 +372,7 @@ TEST_CASE("ALPN: a connection's own list leaves the recipe as it is (TLS-17)") {
     CHECK(shake(clientOptions, serverOptions).ok());
 }
 
-TEST_CASE("options(authority) demands a client certificate that is anchored in it") {
+TEST_CASE("options(authority) demands a client certificate that is anchored in it (CFG-13) (TT-27)") {
     const CertificateOptions options = exampleCertificate().options(exampleCertificate(), authority());
     const auto with = [](const std::optional<PrivateCertificate>& certificate,
                          TLSVersion newest = TLSVersion::TLSv1_3) {
@@ -407,7 +407,7 @@ TEST_CASE("client authentication tells the client which authorities are accepted
     CHECK(DistinguishedName::fromNative(sk_X509_NAME_value(names, 0)) == authority().getSubject());
 }
 
-TEST_CASE("the old parameters verify, caCerts and requireCertificate") {
+TEST_CASE("the old parameters verify, caCerts and requireCertificate (CFG-1) (TT-23)") {
     const ClientTLSOptions silent = client();
     const ClientTLSOptions speaking = optionsForClientTLS("example.com", exampleCertificate(), issued({}));
     const CertificateOptions demanding = server(example().verify(true).caCerts({authority()}));

@@ -52,7 +52,7 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 
 }  // namespace
 
-TEST_CASE("Certificate tells what stands in a certificate made elsewhere") {
+TEST_CASE("Certificate tells what stands in a certificate made elsewhere (CFG-12)") {
     const Certificate certificate = Certificate::loadPEM(kForeign);
     CHECK(certificate.str() == "<Certificate Subject=example.com Issuer=example.com>");
     CHECK(certificate.getSubject() == DistinguishedName{{"CN", "example.com"}, {"O", "Example Ltd"}, {"C", "DE"}});
@@ -67,7 +67,7 @@ TEST_CASE("Certificate tells what stands in a certificate made elsewhere") {
     CHECK(contains(text, "Names: example.com, *.example.org, 192.0.2.1, 2001:db8::1"));
 }
 
-TEST_CASE("Certificate.digest is SHA-256 unless told otherwise (D20)") {
+TEST_CASE("Certificate.digest is SHA-256 unless told otherwise (D20) (CFG-12)") {
     const Certificate certificate = Certificate::loadPEM(kForeign);
     CHECK(certificate.digest() ==
           "58:D7:26:69:CC:4F:82:08:50:72:E8:D0:E3:5A:74:EC:4A:51:F7:C9:F7:B7:B6:C4:B1:25:44:24:D3:95:8A:16");
@@ -75,7 +75,7 @@ TEST_CASE("Certificate.digest is SHA-256 unless told otherwise (D20)") {
     CHECK_THROWS_AS(certificate.digest("no such"), ValueError);
 }
 
-TEST_CASE("a certificate survives PEM and DER, and equality is that of the DER form") {
+TEST_CASE("a certificate survives PEM and DER, and equality is that of the DER form (CFG-12)") {
     const Certificate certificate = Certificate::loadPEM(kForeign);
     CHECK(certificate.dumpPEM() == kForeign);
     CHECK(Certificate::load(certificate.dump()) == certificate);
@@ -107,7 +107,7 @@ TEST_CASE("every truncation of a PEM file is refused or complete, and none leave
     CHECK_NOTHROW(PrivateCertificate::loadPEM(pem));
 }
 
-TEST_CASE("DistinguishedName takes long and short names and no others") {
+TEST_CASE("DistinguishedName takes long and short names and no others (CFG-14)") {
     DistinguishedName name{{"commonName", "a"}, {"OU", "b"}};
     CHECK(name.get("CN") == "a");
     CHECK(name.get("organizationalUnitName") == "b");
@@ -119,7 +119,7 @@ TEST_CASE("DistinguishedName takes long and short names and no others") {
     CHECK(DistinguishedName{{"CN", "two\nlines"}}.str() == "<DN 'commonName': 'two?lines'>");
 }
 
-TEST_CASE("KeyPair generates keys of both kinds, and they survive PEM and DER") {
+TEST_CASE("KeyPair generates keys of both kinds, and they survive PEM and DER (CFG-14) (TT-28)") {
     const KeyPair rsa = KeyPair::generate();
     CHECK(rsa.inspect().starts_with("2048-bit RSA Key Pair with Hash: "));
     const KeyPair ec = KeyPair::generate(KeyPair::Kind::ec);
@@ -134,7 +134,7 @@ TEST_CASE("KeyPair generates keys of both kinds, and they survive PEM and DER") 
     CHECK(contains(messageOf<ssl::Error>([] { KeyPair::loadPEM(kForeign); }), "holds no private key"));
 }
 
-TEST_CASE("selfSignedCert makes a version 3 root for a year with the names given") {
+TEST_CASE("selfSignedCert makes a version 3 root for a year with the names given (CFG-14)") {
     const PrivateCertificate certificate = someKey().selfSignedCert(
         17, DistinguishedName{{"CN", "example.com"}, {"O", "Org"}}, {"Example.com", "127.0.0.1", "::1"});
     CHECK(certificate.serialNumber() == "17");
@@ -168,7 +168,7 @@ TEST_CASE("issue signs with the authority's key, and puts an authority in betwee
     CHECK_THROWS_AS(issued({}, Validity(std::chrono::seconds(-1))), ValueError);
 }
 
-TEST_CASE("PrivateCertificate.loadPEM takes certificate, key and chain in any order") {
+TEST_CASE("PrivateCertificate.loadPEM takes certificate, key and chain in any order (CFG-13)") {
     const PrivateCertificate between =
         authority().issue(otherKey(), DistinguishedName{{"CN", "between"}}, {}, Validity(), true);
     const PrivateCertificate end = between.issue(someKey(), DistinguishedName{{"CN", "end"}}, {"example.com"});
@@ -209,7 +209,7 @@ TEST_CASE("PrivateCertificate.loadPEM says what is missing") {
                    "encrypted"));
 }
 
-TEST_CASE("a key that is another certificate's is a VerifyError at once") {
+TEST_CASE("a key that is another certificate's is a VerifyError at once (CFG-13)") {
     const std::string pem = exampleCertificate().Certificate::dumpPEM() + otherKey().dumpPEM();
     CHECK(messageOf<VerifyError>([&] { PrivateCertificate::loadPEM(pem); }) ==
           "Certificate public and private keys do not match.");
@@ -225,13 +225,13 @@ TEST_CASE("PrivateCertificate.inspect does not show the secret") {
     CHECK_FALSE(contains(text, "PRIVATE"));
 }
 
-TEST_CASE("TLS versions compare") {
+TEST_CASE("TLS versions compare (CFG-9)") {
     CHECK(TLSVersion::SSLv3 < TLSVersion::TLSv1_0);
     CHECK(TLSVersion::TLSv1_2 < TLSVersion::TLSv1_3);
     CHECK(std::string(versionName(TLSVersion::TLSv1_0)) == "TLSv1");
 }
 
-TEST_CASE("protocolNegotiationMechanisms reports ALPN only (D21)") {
+TEST_CASE("protocolNegotiationMechanisms reports ALPN only (D21) (CFG-8)") {
     CHECK(protocolNegotiationMechanisms() == ProtocolNegotiationSupport::ALPN);
     CHECK((protocolNegotiationMechanisms() & ProtocolNegotiationSupport::NPN) == ProtocolNegotiationSupport::none);
 }

@@ -59,7 +59,8 @@ Handshake shakeWith(const PrivateCertificate& server, const TrustRoot& trust,
 
 }  // namespace
 
-TEST_CASE("a client takes a Certificate, a PrivateCertificate and a client certificate where the documents do") {
+TEST_CASE(
+    "a client takes a Certificate, a PrivateCertificate and a client certificate where the documents do (TT-26)") {
     const Certificate certificate = Certificate::loadPEM(exampleCertificate().dumpPEM());
     CHECK(shake(optionsForClientTLS("example.com", certificate), exampleCertificate().options()).ok());
     CHECK(shake(optionsForClientTLS("example.com", exampleCertificate()), exampleCertificate().options()).ok());
@@ -83,7 +84,7 @@ TEST_CASE("the peer's certificate is there after the handshake") {
     CHECK(fresh->cipher().empty());
 }
 
-TEST_CASE("a wrong host name is a VerificationError within the handshake (TLS-9, TLS-11)") {
+TEST_CASE("a wrong host name is a VerificationError within the handshake (TLS-9, TLS-11) (CFG-11, CFG-16)") {
     const Handshake result = shakeWith(issued({"example.org", "192.0.2.1"}), authority());
     CHECK_FALSE(result.clientDone);
     CHECK_FALSE(result.serverDone);
@@ -95,7 +96,7 @@ TEST_CASE("a wrong host name is a VerificationError within the handshake (TLS-9,
     CHECK(contains(result.serverText(), "bad_certificate"));
 }
 
-TEST_CASE("a certificate without names is for nobody: the common name does not count") {
+TEST_CASE("a certificate without names is for nobody: the common name does not count (CFG-11)") {
     const PrivateCertificate nameless = someKey().selfSignedCert(3, DistinguishedName{{"CN", "example.com"}});
     const Handshake result = shakeWith(nameless, nameless);
     REQUIRE(result.clientFailure);
@@ -132,7 +133,7 @@ TEST_CASE("the server learns by an alert why it was refused") {
     CHECK(contains(expired.serverText(), "certificate_expired"));
 }
 
-TEST_CASE("a self-signed certificate is its own trust root, whether it is an authority or not") {
+TEST_CASE("a self-signed certificate is its own trust root, whether it is an authority or not (TT-26)") {
     CHECK(shakeWith(exampleCertificate(), exampleCertificate()).ok());
     const PrivateCertificate bare = bareSelfSigned();
     const Handshake result = shakeWith(bare, bare);
@@ -156,7 +157,7 @@ TEST_CASE("a leaf cannot act as an authority") {
     CHECK(shakeWith(forged, authority()).clientFailure->check<CertificateVerifyError>());
 }
 
-TEST_CASE("without its intermediate a chain is not accepted") {
+TEST_CASE("without its intermediate a chain is not accepted (TT-24)") {
     const PrivateCertificate between =
         authority().issue(otherKey(), DistinguishedName{{"CN", "between"}}, {}, Validity(), true);
     const PrivateCertificate end = between.issue(someKey(), DistinguishedName{{"CN", "end"}}, {"example.com"});
@@ -165,13 +166,13 @@ TEST_CASE("without its intermediate a chain is not accepted") {
     CHECK(shakeWith(end, authority()).ok());
 }
 
-TEST_CASE("the platform's roots do not know our certificate") {
+TEST_CASE("the platform's roots do not know our certificate (TT-25)") {
     const Handshake result = shake(optionsForClientTLS("example.com"), exampleCertificate().options());
     REQUIRE(result.clientFailure);
     CHECK(result.clientFailure->check<CertificateVerifyError>());
 }
 
-TEST_CASE("platformTrust heeds SSL_CERT_FILE, and notices when it changes") {
+TEST_CASE("platformTrust heeds SSL_CERT_FILE, and notices when it changes (CFG-16) (TT-25)") {
     std::string path = "torsion-roots-XXXXXX";
     const int descriptor = mkstemp(path.data());
     REQUIRE(descriptor >= 0);
@@ -193,7 +194,7 @@ TEST_CASE("platformTrust heeds SSL_CERT_FILE, and notices when it changes") {
 
 TEST_CASE("a trust root needs a certificate") { CHECK_THROWS_AS(trustRootFromCertificates({}), ValueError); }
 
-TEST_CASE("SNI carries DNS names only (TLS-18)") {
+TEST_CASE("SNI carries DNS names only (TLS-18) (CFG-10)") {
     const auto sent = [](const ContextFactory& options) {
         const std::unique_ptr<Session> session = options.newSession(Role::client, {});
         const char* name = SSL_get_servername(session->native(), TLSEXT_NAMETYPE_host_name);
@@ -220,7 +221,7 @@ TEST_CASE("a client's recipe serves no server, and says what does") {
     CHECK_THROWS_AS(insecureOptionsForClientTLS().newSession(Role::server, {}), TypeError);
 }
 
-TEST_CASE("extra parameters must not say again what an argument says") {
+TEST_CASE("extra parameters must not say again what an argument says (CFG-10)") {
     const auto make = [](const Parameters& extra) {
         return optionsForClientTLS("example.com", authority(), exampleCertificate(), {"h2"}, extra);
     };
@@ -234,7 +235,7 @@ TEST_CASE("extra parameters must not say again what an argument says") {
     CHECK_THROWS_AS(insecureOptionsForClientTLS("a.b", {}, Parameters().trustRoot(authority())), TypeError);
 }
 
-TEST_CASE("an insecure client accepts anything, and a warning is logged") {
+TEST_CASE("an insecure client accepts anything, and a warning is logged (CFG-15)") {
     int warnings = 0;
     const int observer = log::addObserver([&](const log::Event& event) {
         if (event.level == log::Level::warn) ++warnings;

@@ -202,7 +202,7 @@ TEST_CASE("errors that others left in OpenSSL's queue do no harm to an engine") 
 
 TEST_CASE(
     "nothing can be thrown through OpenSSL: what it calls is noexcept, and a refusal is the handshake's failure "
-    "(TLS-19)") {
+    "(TLS-19) (CFG-17)") {
     static_assert(noexcept(ssl::noteVerification(0, nullptr)));
     static_assert(noexcept(ssl::selectProtocol(nullptr, nullptr, nullptr, nullptr, 0, nullptr)));
     Side client(ssl::optionsForClientTLS("example.org", ssl::test::exampleCertificate()), ssl::Role::client);

@@ -49,25 +49,30 @@ inline bool advance(Session& session, bool& done, std::optional<Failure>& failur
     return true;
 }
 
+/// Lets the two sessions in @p both shake hands.
+inline void finish(Handshake& both) {
+    BIO* clientSide = nullptr;
+    BIO* serverSide = nullptr;
+    constexpr std::size_t kRoom = 1U << 20;
+    if (BIO_new_bio_pair(&clientSide, kRoom, &serverSide, kRoom) != 1) throw std::bad_alloc();
+    SSL_set_bio(both.client->native(), clientSide, clientSide);
+    SSL_set_bio(both.server->native(), serverSide, serverSide);
+    constexpr int kMostRounds = 100;
+    int idle = 0;
+    for (int round = 0; idle < 2 && round < kMostRounds; ++round) {
+        const bool clientMoved = advance(*both.client, both.clientDone, both.clientFailure);
+        const bool serverMoved = advance(*both.server, both.serverDone, both.serverFailure);
+        idle = clientMoved || serverMoved ? 0 : idle + 1;
+    }
+}
+
 /// Lets the two recipes shake hands, and tells what became of it.
 inline Handshake shake(const ContextFactory& clientOptions, const ContextFactory& serverOptions,
                        const SessionOptions& forClient = {}, const SessionOptions& forServer = {}) {
     Handshake result;
     result.client = clientOptions.newSession(Role::client, forClient);
     result.server = serverOptions.newSession(Role::server, forServer);
-    BIO* clientSide = nullptr;
-    BIO* serverSide = nullptr;
-    constexpr std::size_t kRoom = 1U << 20;
-    if (BIO_new_bio_pair(&clientSide, kRoom, &serverSide, kRoom) != 1) throw std::bad_alloc();
-    SSL_set_bio(result.client->native(), clientSide, clientSide);
-    SSL_set_bio(result.server->native(), serverSide, serverSide);
-    constexpr int kMostRounds = 100;
-    int idle = 0;
-    for (int round = 0; idle < 2 && round < kMostRounds; ++round) {
-        const bool clientMoved = advance(*result.client, result.clientDone, result.clientFailure);
-        const bool serverMoved = advance(*result.server, result.serverDone, result.serverFailure);
-        idle = clientMoved || serverMoved ? 0 : idle + 1;
-    }
+    finish(result);
     return result;
 }
 

@@ -26,7 +26,7 @@ bool contains(const std::vector<std::string>& diary, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("a push producer hears only changes, though both the handshake and the socket pause it (PC-8)") {
+TEST_CASE("a push producer hears only changes, though both the handshake and the socket pause it (PC-8) (TRN-4)") {
     TLSPair pair;
     const auto producer = std::make_shared<TestProducer>();
     int rounds = 0;
@@ -101,7 +101,7 @@ TEST_CASE("a pull producer rests while the socket is full (PC-9)") {
     CHECK(pair.server->received.size() == producer->calls.size() * 10000);
 }
 
-TEST_CASE("a pull producer that throws is unregistered and logged, and the connection goes on (PC-9)") {
+TEST_CASE("a pull producer that throws is unregistered and logged, and the connection goes on (PC-9) (TRN-5)") {
     TLSPair pair;
     pair.up();
     int logged = 0;

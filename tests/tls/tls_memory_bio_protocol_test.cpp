@@ -112,7 +112,7 @@ TEST_CASE("a conversation and its end are the same however the stream is cut (TL
     }
 }
 
-TEST_CASE("handshakeCompleted comes once, verified, and before any data (TLS-9)") {
+TEST_CASE("handshakeCompleted comes once, verified, and before any data (TLS-9) (TRN-6)") {
     for (const auto version : kVersions) {
         TLSPair pair(version);
         pair.client->onMade = [&] { pair.client->transport().write("early"); };
@@ -219,7 +219,7 @@ TEST_CASE("a peer that speaks no TLS, such as HTTP in the clear, is an ssl::Erro
     }
 }
 
-TEST_CASE("many small writes of one turn become one record (TLS-14)") {
+TEST_CASE("many small writes of one turn become one record (TLS-14) (TRN-3)") {
     for (const auto version : kVersions) {
         TLSPair pair(version);
         pair.up();
@@ -327,7 +327,8 @@ TEST_CASE("a wrapped factory's acceptableProtocols count for its connections, no
     CHECK(pair.server->ssl().negotiatedProtocol() == "http/1.1");
 }
 
-TEST_CASE("a layer is an SSLTransport and offers what is below, but not below it what it must do itself (TLS-22)") {
+TEST_CASE(
+    "a layer is an SSLTransport and offers what is below, but not below it what it must do itself (TLS-22) (TRN-2)") {
     TLSPair pair;
     pair.up();
     Transport& transport = pair.client->transport();

@@ -19,6 +19,7 @@
 #include <torsion/transports/endpoint_strings.hpp>
 
 #include "../tls/credentials.hpp"
+#include "../tls/handshake.hpp"
 #include "fake_reactor.hpp"
 
 using namespace torsion;
@@ -193,8 +194,8 @@ TEST_CASE("missing, extra, unknown and doubled arguments are TypeErrors that say
 TEST_CASE("an unknown type is a ValueError that lists the known ones (ES-2)") {
     CHECK(clientError<ValueError>("ftp:h:1") ==
           "endpoint 'ftp:h:1': unknown endpoint type: 'ftp'; known client types: ssl, tcp, tls");
-    CHECK(serverError<ValueError>("tls:1") ==
-          "endpoint 'tls:1': unknown endpoint type: 'tls'; known server types: ssl, tcp, tcp6");
+    CHECK(serverError<ValueError>("ftp:1") ==
+          "endpoint 'ftp:1': unknown endpoint type: 'ftp'; known server types: ssl, tcp, tcp6, tls, txsni");
     CHECK(serverError<ValueError>("").find("unknown endpoint type: ''") != std::string::npos);
     CHECK(clientError<ValueError>("host=h:tcp").find("begins with an argument") != std::string::npos);
     CHECK(clientError<ValueError>("a\nb").find("'a\\x0ab'") != std::string::npos);
@@ -358,4 +359,189 @@ TEST_CASE("tls: goes over another endpoint if one is given (ES-4)") {
     CHECK(inner.port == 8000);
     CHECK(inner.timeout == 3s);
     CHECK(clientError<ValueError>("tls:h:443:endpoint=ftp\\:x").find("endpoint 'ftp:x': unknown") != std::string::npos);
+}
+
+namespace {
+
+/// The version and protocol that two recipes agree on; empty if they do not get together.
+std::string agreed(const ssl::ContextFactory& client, const ssl::ContextFactory& server) {
+    const ssl::test::Handshake result = ssl::test::shake(client, server);
+    if (!result.ok()) return "";
+    return result.server->version() + ' ' + result.server->negotiatedProtocol().value_or("none");
+}
+
+ssl::InsecureClientOptions client(ssl::TLSVersion newest = ssl::TLSVersion::TLSv1_3) {
+    return ssl::insecureOptionsForClientTLS("example.com", {},
+                                            ssl::CertificateOptions::Parameters().lowerMaximumSecurityTo(newest));
+}
+
+const char* const kBounds = "minimumTLS, maximumTLS, insecureMinimumTLS, protocols, connectionMade";
+
+}  // namespace
+
+TEST_CASE("versions can be bounded on both sides, what is insecure only by that name (ES-3, ES-4)") {
+    using ssl::TLSVersion;
+    Strings strings;
+    const Folder folder;
+    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    const ssl::CertificateOptions any(ssl::test::exampleCertificate());
+    for (const std::string& server : {"ssl:1:" + pem, "tls:" + pem}) {
+        CAPTURE(server);
+        CHECK(agreed(client(), *strings.server(server).options) == "TLSv1.3 none");
+        CHECK(agreed(client(), *strings.server(server + ":maximumTLS=1.2").options) == "TLSv1.2 none");
+        const auto newest = strings.server(server + ":minimumTLS=1.3").options;
+        CHECK(agreed(client(), *newest) == "TLSv1.3 none");
+        CHECK(agreed(client(TLSVersion::TLSv1_2), *newest) == "");
+        CHECK(serverError<ValueError>(server + ":minimumTLS=1.1")
+                  .find("minimumTLS: '1.1' is not secure; insecureMinimumTLS=1.1 takes it at your own risk") !=
+              std::string::npos);
+        CHECK(serverError<ValueError>(server + ":maximumTLS=1.1").find("maximumTLS: '1.1' is not secure") !=
+              std::string::npos);
+        CHECK(serverError<ValueError>(server + ":minimumTLS=2").find("'2' is none of 1.0, 1.1, 1.2, 1.3") !=
+              std::string::npos);
+        CHECK(serverError<ValueError>(server + ":minimumTLS=1.3:maximumTLS=1.2")
+                  .find("maximumTLS: '1.2' is below minimumTLS") != std::string::npos);
+        CHECK(serverError<TypeError>(server + ":minimumTLS=1.3:insecureMinimumTLS=1.0").find("excludes minimumTLS") !=
+              std::string::npos);
+        CHECK(serverError<ValueError>(server + ":insecureMinimumTLS=1.0:maximumTLS=1.1") == "no error");
+    }
+    CHECK(serverError<TypeError>("ssl:1:" + pem + ":sslmethod=TLSv1_2_METHOD:maximumTLS=1.2")
+              .find("sslmethod excludes maximumTLS") != std::string::npos);
+    for (const std::string text :
+         {"ssl:h:1:insecure=yes", "ssl:h:1:hostname=example.com:caCertsDir=", "tls:example.com:1:trustRoots="}) {
+        CAPTURE(text);
+        strings.reactor.resolver->names["example.com"] = {"127.0.0.1"};
+        const std::string base = text.ends_with('=') ? text + pem : text;
+        if (text.starts_with("tls")) {
+            CHECK(clientError<ValueError>(base + ":maximumTLS=1.2") == "no error");
+        } else {
+            CHECK(agreed(*strings.client(base).options, any) == "TLSv1.3 none");
+            CHECK(agreed(*strings.client(base + ":maximumTLS=1.2").options, any) == "TLSv1.2 none");
+        }
+        CHECK(clientError<ValueError>(base + ":minimumTLS=1.0").find("is not secure") != std::string::npos);
+    }
+}
+
+TEST_CASE("application protocols can be given on both sides (TLS-16, ES-3, ES-4)") {
+    Strings strings;
+    const Folder folder;
+    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    const auto offering = ssl::insecureOptionsForClientTLS("example.com", {"http/1.1", "h2"});
+    CHECK(agreed(offering, *strings.server("ssl:1:" + pem + ":protocols=h2,http/1.1").options) == "TLSv1.3 h2");
+    CHECK(agreed(offering, *strings.server("tls:" + pem + ":protocols=http/1.1").options) == "TLSv1.3 http/1.1");
+    const ssl::CertificateOptions server(
+        ssl::CertificateOptions::Parameters(ssl::test::exampleCertificate()).acceptableProtocols({"h2"}));
+    CHECK(agreed(*strings.client("ssl:h:1:insecure=yes:protocols=h2").options, server) == "TLSv1.3 h2");
+    CHECK(agreed(*strings.client("ssl:h:1:hostname=example.com:protocols=h2:caCertsDir=" + pem).options, server) ==
+          "TLSv1.3 h2");
+    CHECK(clientError<ValueError>("tls:h:1:protocols=h2,,x").find("protocols: each name has") != std::string::npos);
+    CHECK(clientError<ValueError>("tls:h:1:protocols=").find("protocols: each name has") != std::string::npos);
+    CHECK(clientError<ValueError>("tls:h:1:protocols=" + std::string(256, 'x')).find("protocols") != std::string::npos);
+    CHECK(clientError<ValueError>("tls:h:1:protocols=" + std::string(255, 'x')) == "no error");
+}
+
+TEST_CASE("tls: serves a folder of certificates by name, on port 443 of all interfaces (SNI, ES-3)") {
+    Strings strings;
+    const Folder folder;
+    folder.file("a.pem", ssl::test::issued({"a.example"}).dumpPEM());
+    folder.file("default.pem", ssl::test::issued({"d.example"}).dumpPEM());
+    const std::string path = quoteStringArgument(folder.path());
+    FakePort& port = strings.server("tls:" + path);
+    CHECK(port.port == 443);
+    CHECK(port.interface == "::");
+    CHECK(port.backlog == 50);
+    const auto shown = [](const ssl::ContextFactory& server, const std::string& name) {
+        const ssl::test::Handshake result = ssl::test::shake(ssl::insecureOptionsForClientTLS(name), server);
+        return result.ok() ? result.client->peerCertificate()->subjectAltNames() : Names();
+    };
+    CHECK(shown(*port.options, "a.example") == Names{"a.example"});
+    CHECK(shown(*port.options, "b.example") == Names{"d.example"});
+    FakePort& positional = strings.server("TLS:" + path + ":8443:7:127.0.0.1");
+    CHECK(positional.port == 8443);
+    CHECK(positional.backlog == 7);
+    CHECK(positional.interface == "127.0.0.1");
+    CHECK(shown(*strings.server("tls:" + path + ":refuseUnknownNames=yes").options, "b.example").empty());
+    CHECK(shown(*strings.server("tls:" + path + ":default=a.pem").options, "b.example") == Names{"a.example"});
+
+    CHECK(serverError<TypeError>("tls") ==
+          "endpoint 'tls': argument 'path' is missing; tls takes path, port, backlog, "
+          "interface, endpoint, default, refuseUnknownNames, reload, " +
+              std::string(kBounds));
+    CHECK(serverError<ValueError>("tls:" + path + ":x").find("port: 'x' is not a number") != std::string::npos);
+    CHECK(serverError<ValueError>("tls:" + path + ":default=a/b").find("default: 'a/b' cannot be a default") !=
+          std::string::npos);
+    CHECK(serverError<ValueError>("tls:" + path + ":refuseUnknownNames=1").find("'1' is neither yes nor no") !=
+          std::string::npos);
+    CHECK(serverError<std::system_error>("tls:" + path + "/none").find(folder.path() + "/none") != std::string::npos);
+    folder.file("broken.pem", "nothing");
+    CHECK(serverError<ssl::Error>("tls:" + path).find("broken.pem: This is not PEM") != std::string::npos);
+}
+
+TEST_CASE("tls: serves over another endpoint if one is given, as does txsni: (SNI, ES-3)") {
+    Strings strings;
+    const Folder folder;
+    folder.file("default.pem", ssl::test::exampleCertificate().dumpPEM());
+    const std::string path = quoteStringArgument(folder.path());
+    for (const std::string& text :
+         {"tls:" + path + ":endpoint=tcp6\\:8443\\:interface=\\\\\\:\\\\\\:1",
+          "txsni:" + path + ":tcp6:8443:interface=\\:\\:1", "TXSNI:" + path + ":tcp6:port=8443:interface=\\:\\:1"}) {
+        CAPTURE(text);
+        FakePort& port = strings.server(text);
+        CHECK(port.port == 8443);
+        CHECK(port.interface == "::1");
+        CHECK(port.options == nullptr);  // TLS stands above it
+    }
+    CHECK(serverError<TypeError>("tls:" + path + ":endpoint=tcp\\:1:port=2").find("endpoint excludes port") !=
+          std::string::npos);
+    CHECK(serverError<ValueError>("tls:" + path + ":endpoint=ftp\\:1").find("endpoint 'ftp:1': unknown") !=
+          std::string::npos);
+    CHECK(serverError<TypeError>("txsni:" + path).find("argument 'endpoint' is missing") != std::string::npos);
+    CHECK(serverError<TypeError>("txsni").find("argument 'path' is missing") != std::string::npos);
+}
+
+TEST_CASE("tls: looks for changed files for as long as something of it lives (SNI, ES-3)") {
+    Strings strings;
+    const Folder folder;
+    folder.file("default.pem", ssl::test::exampleCertificate().dumpPEM());
+    const std::string text = "tls:" + quoteStringArgument(folder.path()) + ":reload=60";
+    CHECK(strings.reactor.getDelayedCalls().empty());
+    auto endpoint = serverFromString(strings.reactor, text);
+    endpoint->listen(quiet());
+    FakePort& port = *strings.reactor.ports.back();
+    endpoint = nullptr;
+    CHECK(ssl::test::shake(client(), *port.options).ok());
+    folder.file("default.pem", ssl::test::issued({"new.example"}).dumpPEM());
+    strings.reactor.clock.advance(60s);
+    const ssl::test::Handshake after = ssl::test::shake(client(), *port.options);
+    REQUIRE(after.ok());
+    CHECK(after.client->peerCertificate()->subjectAltNames() == Names{"new.example"});
+    CHECK(strings.reactor.getDelayedCalls().size() == 1);
+    strings.reactor.ports.clear();
+    CHECK(strings.reactor.getDelayedCalls().empty());
+    CHECK(serverError<ValueError>(text + "x").find("reload: '60x' is not a number") != std::string::npos);
+}
+
+TEST_CASE("connectionMade=afterHandshake in a string makes connected mean verified (TLS-1, ES-4)") {
+    const Folder folder;
+    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    for (const std::string& text :
+         {std::string("ssl:127.0.0.1:1:insecure=yes"), "ssl:127.0.0.1:1:hostname=example.com:caCertsDir=" + pem,
+          "tls:example.com:1:endpoint=tcp\\:127.0.0.1\\:1:trustRoots=" + pem}) {
+        CAPTURE(text);
+        for (const bool after : {false, true}) {
+            Strings strings;
+            const std::string choice = after ? ":connectionMade=afterHandshake" : ":connectionMade=beforeHandshake";
+            const Outcome outcome(clientFromString(strings.reactor, text + choice)->connectFactory(quiet()));
+            strings.reactor.last().succeed();
+            CHECK(outcome.ok() == !after);
+            strings.reactor.last().lose(failureOf<ConnectionDone>());
+            CHECK(outcome.fired());
+            CHECK(outcome.ok() == !after);
+        }
+        CHECK(clientError<ValueError>(text + ":connectionMade=now")
+                  .find("connectionMade: 'now' is neither beforeHandshake nor afterHandshake") != std::string::npos);
+    }
+    CHECK(serverError<ValueError>("ssl:1:" + pem + ":connectionMade=afterHandshake") == "no error");
+    CHECK(serverError<ValueError>("tls:" + pem + ":connectionMade=never").find("connectionMade: 'never'") !=
+          std::string::npos);
 }

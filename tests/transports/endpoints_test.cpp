@@ -344,6 +344,16 @@ TEST_CASE("SSL endpoints hand on their recipe with the rest (EP-5)") {
     CHECK(connected.ok());
 }
 
+TEST_CASE("names beyond ASCII are looked up by their A-labels (HE-1)") {
+    CHECK(asciiHostname("Localhost") == "Localhost");
+    CHECK(asciiHostname("::1") == "::1");
+    CHECK(asciiHostname("B\xc3\x9c"
+                        "cher.example.") == "xn--bcher-kva.example.");
+    CHECK(asciiHostname("_dmarc.fa\xc3\x9f.example") == "_dmarc.xn--fa-hia.example");
+    // Full-width digits, which the mapping makes ASCII's.
+    CHECK_THROWS_AS(asciiHostname("\xef\xbc\x91.2.3.4"), ValueError);
+}
+
 TEST_CASE("host names are checked before anybody is asked (HE-1)") {
     CHECK_NOTHROW(checkHostname("localhost"));
     CHECK_NOTHROW(checkHostname("a.example."));
@@ -356,13 +366,14 @@ TEST_CASE("host names are checked before anybody is asked (HE-1)") {
     CHECK_NOTHROW(checkHostname(longest + "a"));
     CHECK_NOTHROW(checkHostname(longest + "a."));
     CHECK_THROWS_AS(checkHostname(longest + "aa"), ValueError);
-    for (const char* bad : {"", ".", "-a", "a-", "a..b", "a b", ".a",
-                            "b\xc3\xbc"
-                            "cher.example",
-                            "*.x", "a\nb", "a:b"}) {
+    for (const char* bad :
+         {"", ".", "-a", "a-", "a..b", "a b", ".a", "\xe2\x98\x83.example", "\xff.example", "*.x", "a\nb", "a:b"}) {
         CAPTURE(bad);
         CHECK_THROWS_AS(checkHostname(bad), ValueError);
     }
     CHECK_THROWS_AS(checkHostname(std::string(64, 'x')), ValueError);
+    CHECK_THROWS_WITH(checkHostname("\xe2\x98\x83.example"),
+                      "invalid hostname: '\xe2\x98\x83.example': it is no internationalized name: string contains a "
+                      "disallowed character");
     CHECK_THROWS_WITH(checkHostname("a\nb"), "invalid hostname: 'a\\x0ab' has a character that host names cannot have");
 }

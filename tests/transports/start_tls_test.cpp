@@ -1,5 +1,6 @@
 // startTLS on a TCP connection. TLS itself is tested in memory, in tests/tls.
 
+#include <torsion/protocols/line_only_receiver.hpp>
 #include <torsion/protocols/line_receiver.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 #include <torsion/tls/certificate.hpp>
@@ -35,16 +36,36 @@ bool secure(Actor& actor) {
     return tls != nullptr && !tls->tlsVersion().empty();
 }
 
-/// A line protocol that goes over to TLS at the line STARTTLS, or READY.
-class Upgrading : public LineReceiver, public HandshakeListener {
+/// Finds its lines itself.
+class RawLines : public Protocol {
 public:
-    Upgrading(const ssl::ContextFactory& options, Residue residue) : options_(options.share()), residue_(residue) {}
+    virtual void lineReceived(BytesView line) = 0;
+    void sendLine(BytesView line) { transport().write(Bytes(line) + "\r\n"); }
+    void dataReceived(BytesView data) override {
+        buffer_.append(data);
+        for (std::size_t end; (end = buffer_.find("\r\n")) != Bytes::npos;) {
+            const Bytes line = buffer_.substr(0, end);
+            buffer_.erase(0, end + 2);
+            lineReceived(line);
+        }
+    }
+    Bytes takeUnprocessed() override { return std::exchange(buffer_, Bytes()); }
+
+private:
+    Bytes buffer_;
+};
+
+/// A line protocol that goes over to TLS at the line STARTTLS, or READY.
+template <class Base>
+class UpgradingOver : public Base, public HandshakeListener {
+public:
+    UpgradingOver(const ssl::ContextFactory& options, Residue residue) : options_(options.share()), residue_(residue) {}
     void connectionMade() override { ++made; }
     void lineReceived(BytesView line) override {
         lines.emplace_back(line);
         if (line == "STARTTLS" || line == "READY") {
-            if (line == "STARTTLS") sendLine("READY");
-            transport().as<TLSTransport>().startTLS(*options_, TLSRole::normal, residue_);
+            if (line == "STARTTLS") this->sendLine("READY");
+            this->transport().template as<TLSTransport>().startTLS(*options_, TLSRole::normal, residue_);
         }
     }
     void handshakeCompleted() override { ++handshakes; }
@@ -59,9 +80,10 @@ private:
     Residue residue_;
 };
 
-/// An Upgrading in either role, and an actor at the other end.
-struct Attack {
-    Attack(ssl::Role role, Residue residue) : victim(std::make_shared<Upgrading>(recipe(role), residue)) {
+/// An UpgradingOver some Base in either role, and an actor at the other end.
+template <class Base>
+struct AttackOn {
+    AttackOn(ssl::Role role, Residue residue) : victim(std::make_shared<UpgradingOver<Base>>(recipe(role), residue)) {
         const bool isServer = role == ssl::Role::server;
         const std::shared_ptr<Protocol> atServer = isServer ? std::static_pointer_cast<Protocol>(victim) : peer;
         const std::shared_ptr<Protocol> atClient = isServer ? std::static_pointer_cast<Protocol>(peer) : victim;
@@ -72,10 +94,35 @@ struct Attack {
         peer->transport().as<TCPTransport>().setTcpNoDelay(true);
     }
     LibeventReactor reactor;
-    std::shared_ptr<Upgrading> victim;
+    std::shared_ptr<UpgradingOver<Base>> victim;
     std::shared_ptr<Actor> peer = std::make_shared<Actor>();
     std::shared_ptr<ListeningPort> port;
 };
+
+using Attack = AttackOn<LineReceiver>;
+
+/// Plaintext behind the line that starts TLS, cut at every octet.
+template <class Base>
+void injectEverywhere(Residue residue) {
+    for (const ssl::Role role : {ssl::Role::server, ssl::Role::client}) {
+        const Bytes command = role == ssl::Role::server ? "STARTTLS\r\n" : "READY\r\n";
+        const Bytes attack = command + "INJECTED\r\nPARTIAL-SECRET";
+        for (std::size_t cut = 0; cut < attack.size(); ++cut) {
+            CAPTURE(cut);
+            AttackOn<Base> scene(role, residue);
+            // What was received in the clear when TLS started: fail, or TLS's input. What comes later is TLS's input,
+            // and no record.
+            scene.victim->dataReceived(BytesView(attack).substr(0, cut));
+            scene.peer->transport().write(BytesView(attack).substr(cut));
+            until(scene.reactor, [&] { return scene.victim->reason != nullptr; });
+            CHECK(scene.victim->lines == std::vector<std::string>{command.substr(0, command.size() - 2)});
+            CHECK(scene.victim->handshakes == 0);
+            const bool refused = cut != command.size() && residue == Residue::fail;
+            CHECK(scene.victim->reason->template check<PlaintextAfterStartTLS>() == refused);
+            CHECK(scene.victim->reason->template check<ssl::Error>() == !refused);
+        }
+    }
+}
 
 }  // namespace
 
@@ -230,24 +277,15 @@ TEST_CASE("an end of the socket without close_notify is a truncation after start
 }
 
 TEST_CASE("plaintext behind the line that starts TLS fails the connection, wherever it is cut (STL-2) (D5)") {
-    for (const ssl::Role role : {ssl::Role::server, ssl::Role::client}) {
-        const Bytes command = role == ssl::Role::server ? "STARTTLS\r\n" : "READY\r\n";
-        const Bytes attack = command + "INJECTED\r\nPARTIAL-SECRET";
-        for (std::size_t cut = 0; cut < attack.size(); ++cut) {
-            CAPTURE(cut);
-            Attack scene(role, Residue::fail);
-            // What was received in the clear when TLS started: fail. What comes later is no record of TLS: fail as
-            // well.
-            scene.victim->dataReceived(BytesView(attack).substr(0, cut));
-            scene.peer->transport().write(BytesView(attack).substr(cut));
-            until(scene.reactor, [&] { return scene.victim->reason != nullptr; });
-            CHECK(scene.victim->lines == std::vector<std::string>{command.substr(0, command.size() - 2)});
-            CHECK(scene.victim->handshakes == 0);
-            const bool residueWasThere = cut != command.size();
-            CHECK(scene.victim->reason->check<PlaintextAfterStartTLS>() == residueWasThere);
-            CHECK(scene.victim->reason->check<ssl::Error>() == !residueWasThere);
-        }
-    }
+    injectEverywhere<LineReceiver>(Residue::fail);
+    injectEverywhere<LineOnlyReceiver>(Residue::fail);
+    injectEverywhere<RawLines>(Residue::fail);
+}
+
+TEST_CASE("plaintext that Residue::feedToTLS feeds is never a line, wherever it is cut (STL-2) (D5)") {
+    injectEverywhere<LineReceiver>(Residue::feedToTLS);
+    injectEverywhere<LineOnlyReceiver>(Residue::feedToTLS);
+    injectEverywhere<RawLines>(Residue::feedToTLS);
 }
 
 TEST_CASE("plaintext in one segment with the line that starts TLS is never a line, and the peer is told (STL-2) (D5)") {

@@ -158,6 +158,34 @@ TEST_CASE("loseWriteConnection sends what is queued and a FIN, tells, and reads 
     CHECK(actor->why() == "ConnectionDone");
 }
 
+TEST_CASE("loseWriteConnection waits for a producer, and sends what it still writes (TR-8)") {
+    class FivePieces : public PullProducer {
+    public:
+        explicit FivePieces(Transport& transport) : transport_(transport) {}
+        void resumeProducing() override {
+            transport_.write(Bytes(1000, static_cast<char>('0' + ++written)));
+            if (written == 5) transport_.unregisterProducer();
+        }
+        void stopProducing() override {}
+        int written = 0;
+
+    private:
+        Transport& transport_;
+    };
+    const auto actor = std::make_shared<HalfActor>();
+    Server server(actor);
+    RawPeer peer(server.port->getHost().port());
+    server.untilMade();
+    const auto producer = std::make_shared<FivePieces>(actor->transport());
+    actor->transport().registerProducer(producer, false);
+    actor->transport().as<TCPTransport>().loseWriteConnection();
+    until(server.reactor, [&] { return actor->writeLost == 1; });
+    CHECK(producer->written == 5);
+    const Bytes got = peer.available();
+    CHECK(got.size() == 5000);
+    CHECK(got.substr(4000) == Bytes(1000, '5'));
+}
+
 TEST_CASE("an exception in writeConnectionLost or readConnectionLost is the reason of the loss (TR-8)") {
     const int number = log::addObserver([](const log::Event&) {});
     for (const bool reading : {true, false}) {

@@ -1,0 +1,72 @@
+#include <torsion/application/multi_service.hpp>
+
+#include <algorithm>
+
+#include <torsion/core/defer.hpp>
+#include <torsion/core/deferred_list.hpp>
+#include <torsion/core/log.hpp>
+
+namespace torsion::service {
+
+MultiService::~MultiService() {
+    for (const auto& child : services_) child->parent_ = nullptr;
+}
+
+void MultiService::addService(std::shared_ptr<Service> child) {
+    if (!child) throw ValueError("addService needs a service, not null");
+    if (child->parent_ != nullptr) throw RuntimeError("the service '" + child->name() + "' has a parent already");
+    for (const auto& other : services_) {
+        if (!child->name().empty() && other->name() == child->name()) {
+            throw ValueError("there is a service called '" + child->name() + "' already");
+        }
+    }
+    child->parent_ = this;
+    services_.push_back(child);
+    if (!running()) return;
+    child->privilegedStartService();
+    child->startService();
+}
+
+Deferred<void> MultiService::removeService(const std::shared_ptr<Service>& child) {
+    const auto place = std::find(services_.begin(), services_.end(), child);
+    if (place == services_.end()) throw ValueError("removeService was given a service that is no child");
+    const std::shared_ptr<Service> keep = *place;
+    services_.erase(place);
+    keep->parent_ = nullptr;
+    if (!running()) return defer::succeed();
+    return defer::maybeDeferred([keep] { return keep->stopService(); }).addCallback([keep] {});
+}
+
+std::shared_ptr<Service> MultiService::getServiceNamed(std::string_view name) const {
+    std::string known;
+    for (const auto& child : services_) {
+        if (child->name() == name) return child;
+        if (!child->name().empty()) known += (known.empty() ? "" : ", ") + child->name();
+    }
+    throw ValueError("there is no service called '" + std::string(name) +
+                     "'; there are: " + (known.empty() ? "none with a name" : known));
+}
+
+void MultiService::privilegedStartService() {
+    Service::privilegedStartService();
+    for (const auto& child : services_) child->privilegedStartService();
+}
+
+void MultiService::startService() {
+    for (const auto& child : std::vector(services_)) child->startService();
+    Service::startService();
+}
+
+Deferred<void> MultiService::stopService() {
+    std::vector<Deferred<void>> ending{Service::stopService()};
+    const std::vector<std::shared_ptr<Service>> children(services_.rbegin(), services_.rend());
+    for (const auto& child : children) {
+        ending.push_back(
+            defer::maybeDeferred([child] { return child->stopService(); }).addErrback([child](const Failure& failure) {
+                log::err(failure, "in stopService of '" + child->name() + "'");
+            }));
+    }
+    return defer::DeferredList(std::move(ending)).addCallback([] {});
+}
+
+}  // namespace torsion::service

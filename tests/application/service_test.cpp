@@ -1,0 +1,171 @@
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include <torsion/application/multi_service.hpp>
+#include <torsion/application/stream_server_endpoint_service.hpp>
+#include <torsion/application/timer_service.hpp>
+#include <torsion/core/defer.hpp>
+#include <torsion/core/log.hpp>
+#include <torsion/tests/transports/fake_reactor.hpp>
+#include <torsion/transports/tcp_endpoints.hpp>
+
+using namespace torsion;
+using namespace std::chrono_literals;
+using namespace torsion::service;
+using fakes::FakeReactor;
+using fakes::Outcome;
+
+namespace {
+
+/// Writes down what it is told.
+class Noting : public Service {
+public:
+    Noting(const std::string& name, std::string& text) : text_(text) { setName(name); }
+    void privilegedStartService() override { text_ += name() + "p "; }
+    void startService() override {
+        Service::startService();
+        text_ += name() + "+ ";
+    }
+    Deferred<void> stopService() override {
+        text_ += name() + "- ";
+        Service::stopService();
+        return ending;
+    }
+    Deferred<void> ending = defer::succeed();
+
+private:
+    std::string& text_;
+};
+
+bool fired(const Deferred<void>& deferred) { return deferred.called() && !deferred.paused(); }
+
+}  // namespace
+
+TEST_CASE("a MultiService starts its services in order, and stops them in the reverse order, all at once") {
+    std::string text;
+    const auto all = std::make_shared<MultiService>();
+    const auto a = std::make_shared<Noting>("a", text);
+    const auto b = std::make_shared<Noting>("b", text);
+    all->addService(a);
+    all->addService(b);
+    CHECK(a->parent() == all.get());
+    all->privilegedStartService();
+    all->startService();
+    CHECK(text == "ap bp a+ b+ ");
+    CHECK(all->running());
+    text.clear();
+    b->ending = Deferred<void>();
+    const auto stopped = all->stopService();
+    CHECK(text == "b- a- ");
+    CHECK_FALSE(fired(stopped));
+    b->ending.callback();
+    CHECK(fired(stopped));
+    CHECK_FALSE(all->running());
+}
+
+TEST_CASE("a service that is added to one that runs starts at once, and one that is removed stops") {
+    std::string text;
+    const auto all = std::make_shared<MultiService>();
+    all->startService();
+    const auto a = std::make_shared<Noting>("a", text);
+    all->addService(a);
+    CHECK(text == "ap a+ ");
+    CHECK(fired(all->removeService(a)));
+    CHECK(text == "ap a+ a- ");
+    CHECK(a->parent() == nullptr);
+    CHECK_THROWS_AS(all->removeService(a), ValueError);
+}
+
+TEST_CASE("services are found by their names, of which each is there once") {
+    std::string text;
+    const auto all = std::make_shared<MultiService>();
+    const auto a = std::make_shared<Noting>("a", text);
+    all->addService(a);
+    CHECK(all->getServiceNamed("a") == a);
+    CHECK_THROWS_WITH_AS(all->getServiceNamed("b"), "there is no service called 'b'; there are: a", ValueError);
+    CHECK_THROWS_AS(all->addService(std::make_shared<Noting>("a", text)), ValueError);
+    CHECK_THROWS_AS(all->addService(a), RuntimeError);
+    CHECK_THROWS_AS(all->addService(nullptr), ValueError);
+    CHECK_THROWS_AS(a->setName("c"), RuntimeError);
+    all->addService(std::make_shared<Service>());
+    all->addService(std::make_shared<Service>());  // without names as many as you like
+}
+
+TEST_CASE("a service that fails to stop holds up nobody") {
+    std::string text;
+    const int number = log::addObserver([](const log::Event&) {});
+    const auto all = std::make_shared<MultiService>();
+    const auto a = std::make_shared<Noting>("a", text);
+    a->ending = defer::fail(ValueError("stuck"));
+    all->addService(a);
+    all->startService();
+    CHECK(fired(all->stopService()));
+    log::removeObserver(number);
+}
+
+TEST_CASE("a TimerService calls while it runs, and stays when its function fails") {
+    task::Clock clock;
+    int calls = 0;
+    TimerService timer(clock, 1s, [&] { ++calls; });
+    timer.startService();
+    clock.advance(1s);
+    CHECK(calls == 2);
+    CHECK(fired(timer.stopService()));
+    clock.advance(5s);
+    CHECK(calls == 2);
+
+    std::string logged;
+    const int number = log::addObserver([&](const log::Event& event) { logged = std::string(event.text); });
+    TimerService failing(clock, 1s, [] { throw ValueError("no"); });
+    failing.startService();
+    CHECK(logged == "Failure running timed service");
+    CHECK(failing.running());
+    CHECK(fired(failing.stopService()));
+    log::removeObserver(number);
+}
+
+TEST_CASE("a TimerService that stops waits for the call that is under way") {
+    task::Clock clock;
+    const Deferred<void> slow;
+    TimerService timer(clock, 1s, [&] { return slow; });
+    timer.startService();
+    const auto stopped = timer.stopService();
+    CHECK_FALSE(fired(stopped));
+    slow.callback();
+    CHECK(fired(stopped));
+}
+
+TEST_CASE("a StreamServerEndpointService listens from privilegedStartService to stopService") {
+    FakeReactor reactor;
+    const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, 80);
+    const auto server = std::make_shared<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
+    CHECK_THROWS_AS(server->whenListening(), RuntimeError);
+    server->privilegedStartService();
+    CHECK(reactor.ports.size() == 1);
+    server->startService();
+    CHECK(reactor.ports.size() == 1);
+    const Outcome port(server->whenListening());
+    CHECK(port.value() == reactor.ports.front());
+    CHECK(fired(server->stopService()));
+    server->startService();
+    CHECK(reactor.ports.size() == 2);
+    CHECK(fired(server->stopService()));
+}
+
+TEST_CASE("a StreamServerEndpointService that cannot listen says so in the log, or by an exception") {
+    FakeReactor reactor;
+    reactor.refuse = true;
+    std::string logged;
+    const int number = log::addObserver([&](const log::Event& event) { logged = std::string(event.text); });
+    const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, 80);
+    const auto server = std::make_shared<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
+    server->startService();
+    CHECK(logged == "while listening");
+    CHECK(Outcome(server->whenListening()).failed<CannotListenError>());
+    CHECK(fired(server->stopService()));
+    server->raiseSynchronously = true;
+    CHECK_THROWS_AS(server->startService(), CannotListenError);
+    log::removeObserver(number);
+}
