@@ -22,7 +22,7 @@ private:
 };
 
 Deferred<void> talk(Reactor& reactor, const examples::Options& options, examples::Conversation conversation) {
-    auto tls = ssl::optionsForClientTLS(options.hostname(), options.trustRoot());
+    auto tls = ssl::optionsForClientTLS(options.hostname(), options.trustRoot(), std::nullopt, {}, options.demands());
     auto endpoint = endpoints::SSL4ClientEndpoint(reactor, options.host(), options.port(), tls);
     co_await endpoints::connectProtocol(endpoint, std::make_shared<ShowCertificate>(conversation));
     co_await conversation.over();
@@ -30,5 +30,5 @@ Deferred<void> talk(Reactor& reactor, const examples::Options& options, examples
 
 int main(int argc, char** argv) {
     examples::Options options("check_server_certificate", "Shows the certificate of an HTTPS server.");
-    return options.client(443).verifyOnPlatform().run(argc, argv, talk);
+    return options.client(443).verifyOnPlatform().revocation().run(argc, argv, talk);
 }

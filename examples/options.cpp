@@ -124,6 +124,20 @@ Options& Options::protocols() {
     return *this;
 }
 
+Options& Options::revocation() {
+    app_->add_flag("--require-staple", requireStaple_, "demand a stapled OCSP response that the certificate is good");
+    app_->add_option("--crl", revocationLists_, "PEM file with revocation lists to look the server's certificate up in")
+        ->allow_extra_args(false);
+    app_->add_option("--pin", pins_, "sha256/..., the public key of a certificate in the chain; may be repeated")
+        ->allow_extra_args(false);
+    return *this;
+}
+
+Options& Options::staple() {
+    app_->add_option("--ocsp-response", ocspResponse_, "DER file with an OCSP response to staple");
+    return *this;
+}
+
 Options& Options::timeouts() {
     app_->add_option("--handshake-timeout", handshakeTimeout_, "how many milliseconds the peer may take to shake hands")
         ->check(CLI::Range(1, kLongestTLSTimeout))
@@ -263,6 +277,25 @@ std::vector<ssl::PrivateCertificate> Options::ownCertificates() const {
 std::vector<ssl::Certificate> Options::clientAuthorities() const {
     const std::string path = clientAuthority_.empty() ? besideExecutable("public.pem") : clientAuthority_;
     return load(path, [](const Bytes& pem) { return ssl::Certificate::loadAllPEM(pem); });
+}
+
+ssl::CertificateOptions::Parameters Options::demands() const {
+    ssl::CertificateOptions::Parameters parameters;
+    if (requireStaple_) parameters.requestOCSP(ssl::OCSPPolicy::required);
+    if (!pins_.empty()) parameters.pinnedPublicKeys(pins_);
+    std::vector<ssl::RevocationList> lists;
+    for (const std::string& path : revocationLists_) {
+        for (auto& list : load(path, [](const Bytes& pem) { return ssl::RevocationList::loadAllPEM(pem); })) {
+            lists.push_back(std::move(list));
+        }
+    }
+    if (!lists.empty()) parameters.revocationLists(std::move(lists));
+    return parameters;
+}
+
+std::optional<Bytes> Options::ocspResponse() const {
+    if (ocspResponse_.empty()) return std::nullopt;
+    return load(ocspResponse_, [](const Bytes& der) { return der; });
 }
 
 }  // namespace examples

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <torsion/core/reactor.hpp>
 #include <torsion/examples/conversation.hpp>
+#include <torsion/tls/certificate_options.hpp>
 #include <torsion/tls/private_certificate.hpp>
 #include <torsion/tls/trust_root.hpp>
 
@@ -43,6 +45,8 @@ public:
     Options& verify();                 ///< --hostname, --ca
     Options& verifyLayers();           ///< --hostname, --ca, one each a layer
     Options& protocols();              ///< --protocols
+    Options& revocation();             ///< --require-staple, --crl, --pin
+    Options& staple();                 ///< --ocsp-response
     Options& timeouts();               ///< --handshake-timeout, --close-timeout
     Options& verifyOnPlatform();       ///< the same, by default for --host and the platform
     Options& number(const std::string& name, int& value, int low, int high, const std::string& help);
@@ -86,6 +90,13 @@ public:
     /// Who vouches for a server's clients. @throws BadInput
     std::vector<torsion::ssl::Certificate> clientAuthorities() const;
 
+    /// What the user demands of a server's certificate beyond the usual: a staple, revocation lists, pins.
+    /// @throws BadInput, ValueError
+    torsion::ssl::CertificateOptions::Parameters demands() const;
+
+    /// The OCSP response to send along; none if the user gave none. @throws BadInput
+    std::optional<torsion::Bytes> ocspResponse() const;
+
     /// A server's or client's recipe with the timeouts that the user gave; the others stay what they are.
     template <class Recipe>
     Recipe limited(Recipe recipe) const {
@@ -109,6 +120,10 @@ private:
     std::vector<std::string> authorities_;
     std::vector<std::string> certificates_;
     std::string clientAuthority_;
+    bool requireStaple_ = false;
+    std::vector<std::string> revocationLists_;
+    std::vector<std::string> pins_;
+    std::string ocspResponse_;
     std::vector<std::string> protocols_{"h2", "http/1.1"};
     bool onPlatform_ = false;
 };

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-PAGES = {"docs/tls.md": "docs/snippets/tls.cpp"}
+PAGES = {"docs/tls.md": "docs/snippets/tls.cpp", "docs/onion.md": "docs/snippets/onion.cpp"}
 BLOCK = re.compile(r"^```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,13 +1,16 @@
 #include <torsion/tls/certificate_files.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
-#include <torsion/core/file.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/openssl.hpp>
 
@@ -28,6 +31,34 @@ bool isCertificateFile(const fs::directory_entry& entry) {
     std::error_code ignored;
     const fs::file_status status = entry.status(ignored);
     return fs::is_regular_file(status) || !fs::exists(status);  // to read anything else, such as a pipe, may block
+}
+
+/// The content of a file that may have become anything since it was looked at, such as a pipe, on which to wait would
+/// stop the reactor, or one without end.
+Bytes readAtMost(const std::string& path, std::size_t largest) {
+    const auto fail = [&] { throw std::system_error(errno, std::generic_category(), "Cannot read " + path); };
+    struct Descriptor {
+        ~Descriptor() {
+            if (number >= 0) ::close(number);
+        }
+        const int number;
+    } const file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+    if (file.number < 0) fail();
+    struct stat status {};
+    if (::fstat(file.number, &status) != 0) fail();
+    if (!S_ISREG(status.st_mode)) throw Error("it is no file, but a folder, a pipe or the like");
+    Bytes content;
+    std::array<char, 16384> block{};
+    for (;;) {
+        const ssize_t got = ::read(file.number, block.data(), block.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) fail();
+        if (got == 0) return content;
+        content.append(block.data(), static_cast<std::size_t>(got));
+        if (content.size() > largest) {
+            throw Error("it has too many octets: files of more than " + std::to_string(largest) + " are not read");
+        }
+    }
 }
 
 }  // namespace
@@ -65,11 +96,7 @@ std::vector<CertificateFile> listCertificateFiles(const std::string& path) {
 }
 
 PrivateCertificate loadCertificateFile(const CertificateFile& file, std::size_t largest) {
-    if (file.size > 0 && static_cast<std::uint64_t>(file.size) > largest) {
-        throw Error("it has " + std::to_string(file.size) + " octets, and files of more than " +
-                    std::to_string(largest) + " are not read");
-    }
-    return PrivateCertificate::loadPEM(readFile(file.path));
+    return PrivateCertificate::loadPEM(readAtMost(file.path, largest));
 }
 
 }  // namespace torsion::ssl

@@ -115,9 +115,9 @@ public:
     Parameters& revocationLists(std::vector<RevocationList> lists, RevocationScope scope = RevocationScope::leaf);
 
     /// A client's: whether the server must prove by a stapled OCSP response that its certificate was not revoked. The
-    /// response must be signed by the certificate's issuer, or by a responder to whom that has delegated it, and be good
-    /// now, give or take @p skew. A session that is resumed has no staple, and needs none. @throws ValueError if @p skew
-    /// is negative
+    /// response must be signed by the certificate's issuer, or by a responder to whom that has delegated it, and be
+    /// good now, give or take @p skew. A session that is resumed has no staple, and needs none.
+    /// @throws ValueError if @p skew is negative
     Parameters& requestOCSP(OCSPPolicy policy, std::chrono::seconds skew = kDefaultOCSPSkew);
     /// A server's: sends what @p staple holds at the moment to clients that ask.
     Parameters& ocspStaple(const OCSPStaple& staple);
@@ -125,11 +125,11 @@ public:
     Parameters& ocspResponse(Bytes der);
 
     /// A client's: besides all else, a certificate between the server's and the root, both included, must have one of
-    /// these public keys, given as Certificate::publicKeyPin() has them (RFC 7469; OkHttp and curl alike). Otherwise the
-    /// handshake fails with PinMismatch. Pin a spare key too, or a lost key locks everybody out.
+    /// these public keys, given as Certificate::publicKeyPin() has them (RFC 7469; OkHttp and curl alike). Otherwise
+    /// the handshake fails with PinMismatch. Pin a spare key too, or a lost key locks everybody out.
     ///
-    /// With insecureOptionsForClientTLS they are all that is verified, and only the server's own certificate counts, since
-    /// it alone is proven: so a self-signed server can be known by its key. Neither names nor dates are looked at then.
+    /// With insecureOptionsForClientTLS they are all that is verified, and only the server's own certificate counts,
+    /// for it alone is proven: so a self-signed server can be known by its key. Neither names nor dates count then.
     /// @throws ValueError that names a pin that is malformed, or if there is none
     Parameters& pinnedPublicKeys(const std::vector<std::string>& pins);
 
@@ -137,7 +137,8 @@ public:
     /// see optionsForClientTLS: there it and the next mean the same.
     ///
     /// A resumed session is not verified again: the peer is whoever it was the first time, and a certificate that has
-    /// expired or was revoked since is not noticed until sessionTimeout. Early data (0-RTT) is neither offered nor taken.
+    /// expired or was revoked since is not noticed until sessionTimeout. Early data (0-RTT) is neither offered nor
+    /// taken.
     Parameters& enableSessions(bool enabled);
     /// Lets clients resume sessions by tickets, which need no memory here. Default false.
     Parameters& enableSessionTickets(bool enabled);
@@ -145,8 +146,8 @@ public:
     /// Default: keys of this recipe's own, which rotate by themselves.
     Parameters& ticketKeys(const TicketKeys& keys);
     /// A server's: how many tickets a full handshake in TLS 1.3 ends with; a client uses each for one connection. A
-    /// resumed one ends with one. 0 means that nobody resumes in TLS 1.3. Default kDefaultNumTickets. @throws ValueError
-    /// above kMostTickets
+    /// resumed one ends with one. 0 means that nobody resumes in TLS 1.3. Default kDefaultNumTickets. @throws
+    /// ValueError above kMostTickets
     Parameters& numTickets(std::size_t count);
     /// How many sessions are kept; beyond that the oldest go. Default kDefaultServerSessionCacheSize or
     /// kDefaultClientSessionCacheSize. @throws ValueError for 0, or above kMostSessions

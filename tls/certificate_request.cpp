@@ -102,6 +102,13 @@ void requireApproval(bool approved, const CertificateRequest& request) {
 }
 
 void refuseUnseenNames(const CertificateRequest& request) {
+    const int entries = X509_NAME_entry_count(X509_REQ_get_subject_name(request.native()));
+    if (static_cast<std::size_t>(entries) != request.getSubject().fields().size()) {
+        throw VerifyError("The subject of the request of " + request.getSubject().str() +
+                              " has more fields than a distinguished name shows: let the callback take a const "
+                              "CertificateRequest&, and judge its native()",
+                          Exactly{});
+    }
     const std::vector<std::string> names = request.subjectAltNames();
     if (names.empty()) return;
     throw VerifyError("The request of " + request.getSubject().str() + " also asks for the names " + ssl::join(names) +

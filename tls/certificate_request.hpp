@@ -68,8 +68,8 @@ namespace torsion::detail {
 /// @throws VerifyError unless the callback said yes
 void requireApproval(bool approved, const ssl::CertificateRequest& request);
 
-/// A callback that sees the distinguished name alone cannot approve of other names. @throws VerifyError if there are
-/// any
+/// A callback that sees the distinguished name alone cannot approve of other names, nor of fields of the subject that
+/// DistinguishedName leaves out. @throws VerifyError if there are any
 void refuseUnseenNames(const ssl::CertificateRequest& request);
 
 template <class T>

@@ -79,9 +79,9 @@ private:
 /// UTS 46; in that form they are sent, compared and told by ClientTLSOptions::hostname()
 /// @param clientCertificate what we show if the server asks
 /// @param acceptableProtocols the application protocols that we offer, best first (ALPN)
-/// @param extra versions, ciphers, timeouts and so on, for the rare case. With enableSessions or enableSessionTickets the
-/// recipe keeps sessions, and resumes them when it is used again: make it once then. Off by default: a resumed session
-/// is not verified again, and in TLS 1.2 shows a listener that it is the same client.
+/// @param extra versions, ciphers, timeouts and so on, for the rare case. With enableSessions or enableSessionTickets
+/// the recipe keeps sessions, and resumes them when it is used again: make it once then. Off by default: a resumed
+/// session is not verified again, and in TLS 1.2 shows a listener that it is the same client.
 /// @throws ValueError for a host name that is none, with libidn2's reason if it is beyond ASCII
 /// @throws TypeError if @p extra sets what another argument is there for
 ClientTLSOptions optionsForClientTLS(std::string_view hostname, const TrustRoot& trustRoot = platformTrust(),
@@ -90,6 +90,9 @@ ClientTLSOptions optionsForClientTLS(std::string_view hostname, const TrustRoot&
                                      const CertificateOptions::Parameters& extra = CertificateOptions::Parameters());
 
 /// The recipe of a client that accepts whatever certificate it is shown. For tests and measurements. Logs a warning.
+///
+/// With pinnedPublicKeys in @p extra it accepts one key and no other, whatever the certificate around it says: the way
+/// to a self-signed server whose pin is known and whose certificate is not at hand.
 ///
 /// @param serverName sent as SNI if it is a DNS name; may be empty; never verified
 /// @throws ValueError, TypeError as above

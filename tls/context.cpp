@@ -65,7 +65,9 @@ void exclude(bool first, bool second, const char* firstName, const char* secondN
 void acceptAuthorities(SSL_CTX* context, const TrustRoot& root) {
     const auto& authorities = root.authorities();
     for (std::size_t i = 0; i < authorities.size(); ++i) {
-        const auto sameName = [&](const Certificate& other) { return other.getSubject() == authorities[i].getSubject(); };
+        const auto sameName = [&](const Certificate& other) {
+            return other.getSubject() == authorities[i].getSubject();
+        };
         const auto here = authorities.begin() + static_cast<std::ptrdiff_t>(i);
         if (std::any_of(authorities.begin(), here, sameName)) continue;  // a renewed one beside the old one
         if (SSL_CTX_add_client_CA(context, authorities[i].native()) != 1) throw std::bad_alloc();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -72,6 +73,26 @@ std::string Context::sessionPolicy(const Parameters& parameters) const {
     return std::string(reinterpret_cast<const char*>(digest.data()), size);
 }
 
+namespace {
+
+/// OpenSSL's callback before it makes a ticket. In TLS 1.3 each one sets the time of its session anew, so that a client
+/// which comes back often enough would never be verified again: the time of the full handshake goes along, and counts.
+int keepTimeOfHandshake(SSL* connection, void*) noexcept {
+    SSL_SESSION* session = SSL_get_session(connection);
+    std::int64_t verified = 0;
+    void* data = nullptr;
+    std::size_t size = 0;
+    if (SSL_SESSION_get0_ticket_appdata(session, &data, &size) == 1 && size == sizeof verified) {
+        std::memcpy(&verified, data, size);
+        SSL_SESSION_set_time(session, static_cast<long>(verified));
+        return 1;
+    }
+    verified = SSL_SESSION_get_time(session);
+    return SSL_SESSION_set1_ticket_appdata(session, &verified, sizeof verified);
+}
+
+}  // namespace
+
 void Context::setSessions(const Parameters& parameters) {
     if (parameters.keyLog_) logKeys(native_.get(), *parameters.keyLog_);
     SSL_CTX_set_timeout(native_.get(), static_cast<long>(parameters.sessionTimeout_ / std::chrono::seconds(1)));
@@ -108,6 +129,7 @@ void Context::setServerSessions(const Parameters& parameters) {
     // Also without tickets: a connection that goes over to another recipe by its server name takes the keys from that
     // one, and the callback from this.
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketKey);
+    SSL_CTX_set_session_ticket_cb(context, keepTimeOfHandshake, nullptr, nullptr);
     if (parameters.enableSessionTickets_) {
         ContextState::of(context).ticketKeys = parameters.ticketKeys_ ? *parameters.ticketKeys_ : TicketKeys();
     } else {

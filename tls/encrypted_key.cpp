@@ -26,7 +26,8 @@ static_assert(kLongestPassphrase == PEM_BUFSIZE);
 /// A text that is wiped when it goes.
 class Secret {
 public:
-    explicit Secret(std::string text) : text_(std::move(text)) {}
+    /// Wipes @p text, too. Copied, since a short text that is moved from stays where it was.
+    explicit Secret(std::string&& text) : text_(text) { OPENSSL_cleanse(text.data(), text.size()); }
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
     ~Secret() { OPENSSL_cleanse(text_.data(), text_.size()); }
@@ -73,7 +74,7 @@ KeyPair decryptTraditional(const std::string& header, const Bytes& data, Secret&
     if (callOpenSSL([&] { return PEM_get_EVP_CIPHER_INFO(writable.data(), &cipher); }) != 1) {
         throwFromQueue("The private key is encrypted in a way that OpenSSL does not support");
     }
-    Secret octets(data);  // decrypted in place
+    Secret octets{Bytes(data)};  // decrypted in place
     long size = octets.size();
     const int done = callOpenSSL([&] {
         auto* place = reinterpret_cast<unsigned char*>(octets.text().data());

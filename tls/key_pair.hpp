@@ -92,7 +92,8 @@ public:
     /// Signs a certificate for who made @p request, as the authority @p issuer whose key this is. It carries the
     /// request's subject, key and subjectAltNames, and nothing else that the request may ask for: look at them first.
     /// @param serialNumber the authority's own numbering; none is a random number of 127 bits
-    /// @throws ValueError for a name in the request that is no host name, or an unknown digest
+    /// @throws ValueError for a name in the request that is no host name or not written as certificates have it (in
+    /// ASCII, without a final dot), or an unknown digest
     Certificate signRequestObject(const DistinguishedName& issuer, const CertificateRequest& request,
                                   std::optional<std::uint64_t> serialNumber, const Validity& validity = Validity(),
                                   std::string_view digest = kDefaultDigest,

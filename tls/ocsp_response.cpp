@@ -63,7 +63,8 @@ std::string OCSPStatus::objection(Clock::time_point now, std::chrono::seconds sk
                "; is the clock right?";
     }
     if (end() + skew < now) {
-        return (nextUpdate ? "was good until " : "does not say until when it is good, and was made more than a day ago, at ") +
+        return (nextUpdate ? "was good until "
+                           : "does not say until when it is good, and was made more than a day ago, at ") +
                textOf(nextUpdate ? *nextUpdate : thisUpdate) + ", and here it is " + textOf(now) +
                ": the server must be given a new one";
     }

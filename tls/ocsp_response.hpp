@@ -34,7 +34,8 @@ struct OCSPStatus {
     Clock::time_point end() const;
 };
 
-/// An OCSP response (RFC 6960, 4.2). Everything that it throws is an ssl::Error which reads on from "the OCSP response".
+/// An OCSP response (RFC 6960, 4.2). Everything that it throws is an ssl::Error which reads on from "the OCSP
+/// response".
 class OCSPResponse {
 public:
     /// @throws ssl::Error if it cannot be read, or only says that the responder has failed

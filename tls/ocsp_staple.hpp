@@ -35,8 +35,8 @@ public:
 
     /// Replaces the response, which is DER as responders give it.
     /// @throws ssl::Error that says what is wrong: it is no response, or one that says that the responder failed, or
-    /// about another certificate, not good any more or yet (the responder's clock may be kDefaultOCSPSkew ahead), signed
-    /// by somebody who may not, or it says that the certificate was revoked. The response before stays then.
+    /// about another certificate, not good any more or yet (the responder's clock may be kDefaultOCSPSkew ahead),
+    /// signed by somebody who may not, or it says that the certificate was revoked. The response before stays then.
     void set(BytesView der);
 
     /// Sends nothing from now on.

@@ -121,8 +121,8 @@ void OnionProtocol::push(Start start) {
     const auto takeOff = [onion = weak_from_this(), raw = layer.get()] {
         if (const auto alive = onion.lock()) static_cast<OnionProtocol&>(*alive).pop(*raw);
     };
-    auto below = std::make_shared<PopOnDisconnectTransport>(current_ != nullptr ? current_->asTransport() : head_,
-                                                            takeOff);
+    auto below =
+        std::make_shared<PopOnDisconnectTransport>(current_ != nullptr ? current_->asTransport() : head_, takeOff);
     if (current_ != nullptr) {
         current_->setWrappedProtocol(layer);
     } else {

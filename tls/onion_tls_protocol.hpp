@@ -37,10 +37,12 @@ public:
     Deferred<void> started;               ///< of startTLS
     std::vector<Deferred<void>> stopped;  ///< of stopTLS
     unsigned depth = 0;                   ///< 1 is the outermost; known when it is put on
-    bool stopping = false;  ///< stopTLS was called
+    bool stopping = false;                ///< stopTLS was called
 
 protected:
     void handshakeFinished() override;
+    /// A layer that ends is popped, and the connection goes on; only the head knows of halves.
+    HalfCloseableProtocol* halfCloseable() override { return nullptr; }
     bool peerMayClose() override { return onion_ == nullptr || onion_->layerMayClose(*this); }
     void closed(BytesView rest) override;
     void broken() override {

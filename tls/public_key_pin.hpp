@@ -10,7 +10,8 @@ struct x509_st;
 
 namespace torsion::ssl {
 
-/// The pin of a certificate's public key: "sha256/" and the SHA-256 of its SubjectPublicKeyInfo in base64 (RFC 7469, 2.4).
+/// The pin of a certificate's public key: "sha256/" and the SHA-256 of its SubjectPublicKeyInfo in base64 (RFC
+/// 7469, 2.4).
 std::string publicKeyPin(const x509_st* certificate);
 
 /// The pins in the form of publicKeyPin. curl's form with two slashes is taken, too.

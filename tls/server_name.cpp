@@ -60,12 +60,19 @@ void moveTo(SSL* connection, const Context& context) {
 }
 
 int decide(SSL* connection, int* alert) {
-    const ConnectionState* found = ConnectionState::find(connection);
-    if (found == nullptr || !found->serverNames) return SSL_CLIENT_HELLO_SUCCESS;
-    // Once and for all: a second ClientHello (RFC 8446, 4.1.2) must not ask for another one's certificate.
     ConnectionState& state = ConnectionState::of(connection);
-    const std::shared_ptr<const ServerNameSelector> names = std::exchange(state.serverNames, nullptr);
     const std::string_view sent = sentServerName(connection);
+    if (state.askedFor) {
+        // A second ClientHello (RFC 8446, 4.1.2), which OpenSSL does not compare with the first. What was chosen stays:
+        // by another name the connection would pass for one of an entry whose demands it has not met.
+        if (*state.askedFor == sent) return SSL_CLIENT_HELLO_SUCCESS;
+        state.refusal = "The client's second ClientHello asks for another server name than its first";
+        *alert = SSL_AD_ILLEGAL_PARAMETER;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    state.askedFor = sent;
+    const std::shared_ptr<const ServerNameSelector> names = std::exchange(state.serverNames, nullptr);
+    if (!names) return SSL_CLIENT_HELLO_SUCCESS;
     if (const Context* context = names->choose(plainServerName(sent))) {
         moveTo(connection, *context);
         return SSL_CLIENT_HELLO_SUCCESS;

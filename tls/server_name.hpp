@@ -24,9 +24,10 @@ public:
 /// The one form in which server names are compared: lower case, without a final dot.
 std::string plainServerName(std::string_view name);
 
-/// OpenSSL's callback on servers when a ClientHello has come, before anything was decided by it: if a selector hangs on
-/// the connection, makes the connection one of the context that it chooses (TLS-18), or refuses it with the alert
-/// unrecognized_name, or missing_extension if there was no name (RFC 8446, 9.2).
+/// OpenSSL's callback on servers when a ClientHello has come, before anything was decided by it: takes down the server
+/// name, and refuses a second ClientHello with another one. If a selector hangs on the connection, makes the connection
+/// one of the context that it chooses (TLS-18), or refuses it with the alert unrecognized_name, or missing_extension if
+/// there was no name (RFC 8446, 9.2).
 int chooseByServerName(SSL* connection, int* alert, void*) noexcept;
 
 }  // namespace torsion::ssl

@@ -9,6 +9,7 @@
 #include <torsion/tls/context_state.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/openssl.hpp>
+#include <torsion/tls/verification.hpp>
 
 namespace torsion::ssl {
 
@@ -53,6 +54,12 @@ std::optional<std::string> Session::negotiatedProtocol() const {
 }
 
 std::optional<std::string> Session::serverName() const {
+    if (role_ == Role::server) {
+        // Not OpenSSL's word, which forgets the name when a session of TLS 1.2 is resumed.
+        const ConnectionState* state = ConnectionState::find(native_);
+        const bool asked = state != nullptr && state->askedFor && !state->askedFor->empty();
+        return asked ? state->askedFor : std::nullopt;
+    }
     const char* name = SSL_get_servername(native_, TLSEXT_NAMETYPE_host_name);
     if (name == nullptr) return std::nullopt;
     return std::string(name);
@@ -94,10 +101,9 @@ Bytes Session::exportKeyingMaterial(std::string_view label, std::size_t size, st
     Bytes material(size, '\0');
     const BytesView octets = context.value_or(BytesView());
     const int made = callOpenSSL([&] {
-        return SSL_export_keying_material(native_, reinterpret_cast<unsigned char*>(material.data()), size,
-                                          label.data(), label.size(),
-                                          reinterpret_cast<const unsigned char*>(octets.data()), octets.size(),
-                                          context.has_value() ? 1 : 0);
+        return SSL_export_keying_material(
+            native_, reinterpret_cast<unsigned char*>(material.data()), size, label.data(), label.size(),
+            reinterpret_cast<const unsigned char*>(octets.data()), octets.size(), context.has_value() ? 1 : 0);
     });
     if (made != 1) throwFromQueue("No keying material can be exported under the label '" + printable(label) + "'");
     return material;
@@ -124,8 +130,7 @@ Bytes Session::exporterBinding() const {
 
 Bytes Session::endPointBinding() const {
     requireHandshake("channelBinding was called");
-    const X509* certificate =
-        role_ == Role::server ? SSL_get_certificate(native_) : SSL_get0_peer_certificate(native_);
+    const X509* certificate = role_ == Role::server ? SSL_get_certificate(native_) : SSL_get0_peer_certificate(native_);
     if (certificate == nullptr) {
         throw RuntimeError("This connection has no tls-server-end-point binding: the server showed no certificate");
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <torsion/tls/context_state.hpp>
+#include <torsion/tls/verification.hpp>
 
 namespace torsion::ssl {
 
@@ -65,6 +66,10 @@ void keep(const SSL* connection, SSL_SESSION* session) noexcept {
 
 /// Comes at the end of a full handshake in TLS 1.2, and with each ticket in TLS 1.3. @return 0: the share is not ours
 int noteSession(SSL* connection, SSL_SESSION* session) noexcept {
+    const ConnectionState* state = ConnectionState::find(connection);
+    if (SSL_session_reused(connection) == 1 && state != nullptr && state->verifiedAt) {
+        SSL_SESSION_set_time(session, *state->verifiedAt);  // the server was verified then, and not now
+    }
     keep(connection, session);
     return 0;
 }
@@ -89,7 +94,11 @@ void resumeSession(SSL* connection) {
     if (state == nullptr || !state->sessions) return;
     const SessionPointer session = state->sessions->take();
     if (!session) return;
-    if (SSL_set_session(connection, session.get()) != 1) ERR_clear_error();  // a full handshake, then
+    if (SSL_set_session(connection, session.get()) != 1) {
+        ERR_clear_error();  // a full handshake, then
+        return;
+    }
+    ConnectionState::of(connection).verifiedAt = SSL_SESSION_get_time(session.get());
 }
 
 void returnSession(SSL* connection) noexcept {

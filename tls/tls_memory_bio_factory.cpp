@@ -34,18 +34,18 @@ TLSMemoryBIOFactory::TLSMemoryBIOFactory(const ssl::ContextFactory& options, ssl
       options_(options.share()),
       role_(role),
       connectionMade_(connectionMade) {
-    noisy = false;  // the wrapped one speaks for both
+    noisy = false;                    // the wrapped one speaks for both
     options_->newSession(role_, {});  // a recipe that cannot work says so now, not at the first connection
 }
 
 void TLSMemoryBIOFactory::setHandshakeTimeout(Duration timeout) {
-    options_ = std::make_shared<Timed>(options_, ssl::checkedTimeout(timeout, "handshake timeout"),
-                                       options_->closeTimeout());
+    options_ =
+        std::make_shared<Timed>(options_, ssl::checkedTimeout(timeout, "handshake timeout"), options_->closeTimeout());
 }
 
 void TLSMemoryBIOFactory::setCloseTimeout(Duration timeout) {
-    options_ = std::make_shared<Timed>(options_, options_->handshakeTimeout(),
-                                       ssl::checkedTimeout(timeout, "close timeout"));
+    options_ =
+        std::make_shared<Timed>(options_, options_->handshakeTimeout(), ssl::checkedTimeout(timeout, "close timeout"));
 }
 
 std::shared_ptr<ProtocolWrapper> TLSMemoryBIOFactory::wrap(std::shared_ptr<Protocol> protocol) {

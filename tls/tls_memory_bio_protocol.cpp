@@ -150,7 +150,7 @@ void TLSMemoryBIOProtocol::heardClose() {
     if (HalfCloseableProtocol* const half = discarding_ ? nullptr : halfCloseable()) {
         unsentAtClose_ = true;  // it may write until it closes
         half->readConnectionLost();
-        if (!closing_) return;
+        if (!closing_ || producer_) return;  // a close waits for the producer (D6)
     } else {
         unsentAtClose_ = bufferedBytes() > 0;
     }
@@ -208,7 +208,7 @@ void TLSMemoryBIOProtocol::handshakeFinished() {
 }
 
 Deferred<void> TLSMemoryBIOProtocol::established() {
-    if (handshakeDone_) return defer::succeed();
+    if (established_) return defer::succeed();
     if (!connected()) return defer::fail(ConnectionLost("the connection ended before its handshake was done"));
     Deferred<void> result([self = weak_from_this()](Deferred<void>&) {
         // The transport below then tells connectionLost, which comes too late for this Deferred.
@@ -220,6 +220,7 @@ Deferred<void> TLSMemoryBIOProtocol::established() {
 
 /// Fires what established() gave out. @param failure null if all went well
 void TLSMemoryBIOProtocol::settle(const Failure* failure) {
+    if (failure == nullptr) established_ = true;
     for (const Deferred<void>& waiting : std::exchange(waiting_, {})) {
         if (waiting.called()) continue;
         if (failure == nullptr) {
@@ -238,8 +239,8 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     if (lost.check<ConnectionDone>() && !closeReceived_) {
         // EOF on the socket is an attacker's to make; only close_notify is the peer's word (TLS-12).
         static constexpr const char* kEarly =
-            "the peer ended the connection in the middle of the handshake. It may not speak TLS here, or have refused us "
-            "without saying why";
+            "the peer ended the connection in the middle of the handshake. It may not speak TLS here, or have refused "
+            "us without saying why";
         reason = handshakeDone_ ? failureOf<TLSTruncated>() : Failure(TLSTruncated(kEarly));
     } else if (closeReceived_ && !unsentAtClose_ && isSocketError(lost)) {
         // The peer closed in order, and its socket was gone before our answer; nothing is lost.
@@ -332,7 +333,8 @@ void TLSMemoryBIOProtocol::tellWriteConnectionLost() {
     if (HalfCloseableProtocol* const half = halfCloseable()) half->writeConnectionLost();
 }
 
-/// Runs @p work on a later turn, if this layer is still there. What the application throws from it fails the connection.
+/// Runs @p work on a later turn, if this layer is still there. What the application throws from it fails the
+/// connection.
 void TLSMemoryBIOProtocol::later(void (TLSMemoryBIOProtocol::*work)()) {
     turn().later([self = weak_from_this(), work] {
         const auto keep = self.lock();
@@ -352,7 +354,8 @@ void TLSMemoryBIOProtocol::later(void (TLSMemoryBIOProtocol::*work)()) {
 /// @param ahead how much waits below, ahead of our close_notify
 void TLSMemoryBIOProtocol::expectClose(std::size_t ahead) {
     expect(options_->closeTimeout(), [this, ahead] {
-        if (waitingBelow() < ahead) {
+        // Or it is our own application that does not read: the peer may have answered long ago.
+        if (waitingBelow() < ahead || paused_) {
             expectClose(waitingBelow());
             return;
         }

@@ -32,8 +32,8 @@ struct TLSTraffic {
 /// a ConnectionLost (TLS-12). A failure of TLS ends the transport below with that failure as the reason.
 ///
 /// A wrapped HalfCloseableProtocol may go on writing behind the peer's close_notify, of which readConnectionLost tells,
-/// and must close the connection itself. writeConnectionLost comes when the close_notify of loseWriteConnection has been
-/// written to the transport below.
+/// and must close the connection itself. writeConnectionLost comes when the close_notify of loseWriteConnection has
+/// been written to the transport below.
 class TLSMemoryBIOProtocol : public ProtocolWrapper,
                              public SSLTransport,
                              public TCPTransport,
@@ -58,8 +58,8 @@ public:
     /// Nobody who is the application's: what becomes of the two directions of the stream below is not its to know.
     Protocol* wrapped() const noexcept override;
 
-    /// Fires when the handshake is done and the wrapped protocol's connectionMade has returned; fails with why that will
-    /// not be. To cancel it gives up the connection. Every call makes a new one.
+    /// Fires when the handshake is done and the wrapped protocol's connectionMade has returned; fails with why that
+    /// will not be. To cancel it gives up the connection. Every call makes a new one.
     Deferred<void> established();
 
     // As a transport.
@@ -177,11 +177,12 @@ private:
     std::size_t outputLimit_ = kDefaultOutputLimit;
     TCPTransport* below_ = nullptr;  ///< the ability of the transport below, looked up once
     unsigned depth_ = 0;
-    std::vector<Deferred<void>> waiting_;  ///< of established()
+    std::vector<Deferred<void>> waiting_;                                 ///< of established()
     enum class Connects { never, atOnce, whenVerified, done } connects_;  ///< the wrapped protocol
     bool handshakeDone_ = false;
-    bool closing_ = false;     ///< close_notify shall go out behind what was written
-    bool discarding_ = false;  ///< nothing more is delivered
+    bool established_ = false;  ///< and the wrapped protocol has been told
+    bool closing_ = false;      ///< close_notify shall go out behind what was written
+    bool discarding_ = false;   ///< nothing more is delivered
     bool closeSent_ = false;
     bool closeReceived_ = false;
     bool unsentAtClose_ = false;  ///< data of ours may be lost although the peer closed cleanly

@@ -109,7 +109,9 @@ bool endsInPEM(const std::string& name) {
 std::vector<Certificate> certificatesIn(const std::string& folder) {
     std::vector<std::string> paths;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-        if (endsInPEM(entry.path().filename().string())) paths.push_back(entry.path().string());
+        std::error_code ignored;
+        const bool isFile = entry.is_regular_file(ignored);  // to open anything else, such as a pipe, may block
+        if (isFile && endsInPEM(entry.path().filename().string())) paths.push_back(entry.path().string());
     }
     std::sort(paths.begin(), paths.end());
     std::vector<Certificate> found;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 namespace torsion::ssl {
@@ -12,9 +13,11 @@ class Validity {
 public:
     using Clock = std::chrono::system_clock;
 
-    /// From now on.
-    explicit(false) Validity(std::chrono::seconds lifetime = kDefaultCertificateLifetime)
-        : from_(Clock::now()), until_(from_ + lifetime) {}
+    /// From now on, and at most until the clock ends (the year 2262).
+    explicit(false) Validity(std::chrono::seconds lifetime = kDefaultCertificateLifetime) : from_(Clock::now()) {
+        const auto longest = std::chrono::floor<std::chrono::seconds>(Clock::time_point::max() - from_);
+        until_ = from_ + std::clamp(lifetime, -longest, longest);
+    }
     Validity(Clock::time_point from, Clock::time_point until) : from_(from), until_(until) {}
 
     Clock::time_point from() const noexcept { return from_; }

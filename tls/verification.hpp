@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,15 @@ struct ConnectionState {
 
     /// On a server of several names, who decides which one is meant; null after that, and on all others.
     std::shared_ptr<const ServerNameSelector> serverNames;
+    /// On a server, the name that the client asked for, as it was sent; empty if it sent none, null before.
+    std::optional<std::string> askedFor;
     /// Whether the ALPN list is this connection's own, which no choice by name replaces.
     bool protocolsAreOwn = false;
     /// Why the client was sent away, if it was because of the name that it asked for.
     std::string refusal;
+
+    /// On a client that resumes, when the server was verified: the time of the session, in OpenSSL's seconds.
+    std::optional<long> verifiedAt;
 
     // Why the peer's certificate was refused: what OpenSSL knows during the check only.
     int verifyError = X509_V_OK;

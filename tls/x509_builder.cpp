@@ -1,11 +1,13 @@
 #include <torsion/tls/x509_builder.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 
 #include <torsion/core/error.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/general_names.hpp>
+#include <torsion/tls/identity.hpp>
 
 namespace torsion::ssl {
 
@@ -39,6 +41,23 @@ const char* extendedUse(CertificateUse use) {
         case CertificateUse::authority: break;
     }
     return nullptr;  // would bind whom it signs, too
+}
+
+/// The names that @p request asks for, if they can be issued as they stand there, which is how they were approved:
+/// what else Identity takes for a name, such as letters beyond ASCII, would become somebody else's.
+std::vector<std::string> namesOf(const CertificateRequest& request) {
+    std::vector<std::string> names = request.subjectAltNames();
+    for (const std::string& name : names) {
+        const std::string issued = Identity::parsePattern(name).name;
+        const bool same = std::equal(name.begin(), name.end(), issued.begin(), issued.end(), [](char a, char b) {
+            return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+        });
+        if (!same) {
+            throw ValueError("The request asks for the name '" + name + "', which a certificate would have as '" +
+                             issued + "': it must ask for that");
+        }
+    }
+    return names;
 }
 
 }  // namespace
@@ -136,7 +155,7 @@ X509Builder builderFor(const CertificateRequest& request, std::optional<std::uin
     X509Builder builder(request.getPublicKey(), X509_REQ_get_subject_name(request.native()));
     builder.setSerialNumber(serialNumber);
     builder.setValidity(validity);
-    builder.setSubjectAltNames(request.subjectAltNames());
+    builder.setSubjectAltNames(namesOf(request));
     builder.setUse(use);
     builder.setDigest(digest);
     return builder;

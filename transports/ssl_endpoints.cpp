@@ -26,8 +26,7 @@ Deferred<std::shared_ptr<ListeningPort>> SSL4ServerEndpoint::listen(std::shared_
             return reactor_.listenSSL(port_, factory, *contextFactory_, backlog_, interface_);
         }
         return reactor_.listenTCP(
-            port_,
-            std::make_shared<TLSMemoryBIOFactory>(*contextFactory_, ssl::Role::server, factory, connectionMade_),
+            port_, std::make_shared<TLSMemoryBIOFactory>(*contextFactory_, ssl::Role::server, factory, connectionMade_),
             backlog_, interface_);
     });
 }

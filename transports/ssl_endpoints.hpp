@@ -30,8 +30,8 @@ private:
 };
 
 /// Connects TLS over TCP (twisted.internet.endpoints.SSL4ClientEndpoint). The Deferred fires when connectionMade has
-/// returned. By default that is before the handshake is done (TLS-1): derive the protocol from HandshakeListener to hear
-/// of that, or ask for ConnectionMade::afterHandshake, which makes it all as wrapClientTLS describes.
+/// returned. By default that is before the handshake is done (TLS-1): derive the protocol from HandshakeListener to
+/// hear of that, or ask for ConnectionMade::afterHandshake, which makes it all as wrapClientTLS describes.
 class SSL4ClientEndpoint final : public StreamClientEndpoint {
 public:
     /// As TCP4ClientEndpoint. @param contextFactory the recipe, from optionsForClientTLS; kept by its share()

@@ -38,8 +38,8 @@ public:
             return defer::fail<std::shared_ptr<Protocol>>(
                 TypeError("an endpoint needs a factory to connect, not null"));
         }
-        auto layer = wrapped_->connectFactory(std::make_shared<TLSMemoryBIOFactory>(
-            *options_, ssl::Role::client, std::move(factory), connectionMade_));
+        auto layer = wrapped_->connectFactory(
+            std::make_shared<TLSMemoryBIOFactory>(*options_, ssl::Role::client, std::move(factory), connectionMade_));
         return connectionMade_ == ConnectionMade::afterHandshake ? layer.addCallback(whenEstablished)
                                                                  : layer.addCallback(unwrap);
     }

@@ -293,16 +293,17 @@ def answer_behind_the_end(kit):
             asked += data
         sock.sendall(bytes(reversed(asked)) * 100)
 
-    with Listener(kit, serve) as service:
-        tunnel = Tunnel(kit, service.port)
-        with tunnel.connect() as sock:
-            sock.sendall(QUESTION)
-            sock.shutdown(socket.SHUT_WR)
-            answer = bytearray()
-            while data := sock.recv(65536):
-                answer += data
-        expect(answer == bytes(reversed(QUESTION)) * 100, f"{len(answer)} octets came back")
-        tunnel.ends_well()
+    tunnel = Tunnel(kit, Listener(kit, serve).port)
+    with tunnel.connect() as sock:
+        sock.sendall(QUESTION)
+        sock.shutdown(socket.SHUT_WR)
+        answer = bytearray()
+        while data := sock.recv(65536):
+            answer += data
+    expect(bytes(answer) == bytes(reversed(QUESTION)) * 100, f"{len(answer)} octets came back")
+    for server in tunnel.stages.values():
+        server.wait_line("lost: clean$")
+    tunnel.ends_well()
 
 
 @case("tunnel", "tunnel/end/service-fin")

@@ -14,9 +14,11 @@
 #include <torsion/core/file.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/testing/clock.hpp>
+#include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
 #include <torsion/tests/tls/tls_fixture.hpp>
+#include <torsion/tests/words.hpp>
 #include <torsion/tls/certificate_directory.hpp>
 #include <torsion/tls/certificate_watch.hpp>
 #include <torsion/tls/client_options.hpp>
@@ -25,6 +27,7 @@
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
 using torsion::test::kVersions;
 using torsion::test::TLSPair;
 using namespace std::chrono_literals;
@@ -35,25 +38,12 @@ namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 using Settings = CertificateDirectory::Settings;
 
-/// A folder that is gone after the test.
-class Folder {
+/// A folder of certificates.
+class Folder : public torsion::test::TemporaryFolder {
 public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "certificate_directory_XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { fs::remove_all(path_); }
-
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-    std::string path() const { return path_.string(); }
-
     /// Puts a file there at one go, as those do who renew certificates.
     void write(const std::string& name, const std::string& content) const {
-        const std::string path = file(".new");
-        std::ofstream(path, std::ios::binary) << content;
+        const std::string path = TemporaryFolder::write(".new", content);
         fs::rename(path, file(name));
     }
     PrivateCertificate put(const std::string& name, const Names& names) const {
@@ -62,9 +52,6 @@ public:
         return certificate;
     }
     void remove(const std::string& name) const { fs::remove(file(name)); }
-
-private:
-    fs::path path_;
 };
 
 /// What a client gets to see who asks for @p name; a text for none.
@@ -85,8 +72,6 @@ std::string errorOf(const std::string& path, const Settings& settings = Settings
     }
     return "no error";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// The faults that are logged while it lives.
 class Log {

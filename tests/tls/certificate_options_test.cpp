@@ -13,10 +13,12 @@
 
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
 using namespace std::chrono_literals;
 
 namespace {
@@ -40,8 +42,6 @@ std::string refusal(const Parameters& parameters) {
     }
     return "accepted";
 }
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 /// PEM of one of OpenSSL's built-in groups.
 std::string groupPEM(const char* group) {

@@ -17,26 +17,17 @@
 
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
+using torsion::test::messageOf;
 
 namespace {
 
 const DistinguishedName kSubject{{"CN", "a subject"}, {"O", "Org"}, {"OU", "one"}, {"OU", "two"}};
-
-template <class E, class F>
-std::string messageOf(F&& call) {
-    try {
-        call();
-    } catch (const E& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 /// Verifies as `openssl verify -x509_strict` does. @return OpenSSL's verdict, "ok" if all is well
 std::string strictly(const Certificate& leaf, const std::vector<Certificate>& between, const Certificate& root,

@@ -15,10 +15,13 @@
 #include <torsion/tls/tls_version.hpp>
 
 #include <torsion/tests/tls/credentials.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
+using torsion::test::messageOf;
 
 namespace {
 
@@ -37,18 +40,6 @@ constexpr const char* kForeign =
     "AAAAAAAAAAEwCgYIKoZIzj0EAwIDSAAwRQIhAO6QUUBRlQHUMi0mZGZTC7lqVeoE\n"
     "L3jk7VW/qM2WLJa1AiBUi4jxKe0qSEYNbIm3OpBZaqb52KNdwHXYjPo/MZNX8A==\n"
     "-----END CERTIFICATE-----\n";
-
-template <class E, class F>
-std::string messageOf(F&& call) {
-    try {
-        call();
-    } catch (const E& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

@@ -11,16 +11,16 @@
 
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
 
 namespace {
 
 using Parameters = CertificateOptions::Parameters;
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 Validity past() {
     const auto now = Validity::Clock::now();

@@ -220,7 +220,8 @@ TEST_CASE("MD5 signatures bind with SHA-256, those of RSA-PSS with their hash (R
     CHECK(modern.client->channelBinding("tls-server-end-point") == digestOf(pss, EVP_sha384()));
 }
 
-TEST_CASE("a certificate signed without a hash has no tls-server-end-point binding, and the text says what has (RFC 5929)") {
+TEST_CASE(
+    "a certificate signed without a hash has no tls-server-end-point binding, and the text says what has (RFC 5929)") {
     const KeyPair key = KeyPair::generate(KeyPair::Kind::ed25519);
     const Handshake both = shakeWith(key.selfSignedCert(1, DistinguishedName{{"CN", "example.com"}}, {"example.com"}),
                                      TLSVersion::TLSv1_3);

@@ -10,8 +10,8 @@
 #include <torsion/tests/tls/revocation_fixture.hpp>
 #include <torsion/tests/tls/tls_fixture.hpp>
 
-// What people read when TLS fails: the side that found the fault says what it is and what to do, with OpenSSL's own text
-// behind it, and the other side explains the alert.
+// What people read when TLS fails: the side that found the fault says what it is and what to do, with OpenSSL's own
+// text behind it, and the other side explains the alert.
 
 using namespace torsion;
 using namespace torsion::ssl;
@@ -94,7 +94,8 @@ void serverRefuses(const std::optional<PrivateCertificate>& certificate, const E
         // TLS 1.2 has no alert of its own for a certificate that is missing.
         if (expected.alert == SSL_AD_CERTIFICATE_REQUIRED && version == TLSVersion::TLSv1_2) {
             forVersion.alert = SSL_AD_HANDSHAKE_FAILURE;
-            forVersion.other = "handshake_failure: we have no cipher or other parameter in common, or it wants a certificate";
+            forVersion.other =
+                "handshake_failure: we have no cipher or other parameter in common, or it wants a certificate";
         }
         checkAlert(result.clientFailure, forVersion);
     }
@@ -134,11 +135,11 @@ TEST_CASE("failure text: the issuer is unknown") {
 }
 
 TEST_CASE("failure text: self-signed") {
-    clientRefuses(exampleCertificate(), authority(),
-                  {{"self-signed certificate (subject 'example.com', depth 0)", "it signed itself",
-                    "trust it explicitly"},
-                   SSL_AD_UNKNOWN_CA,
-                   "unknown_ca: "});
+    clientRefuses(
+        exampleCertificate(), authority(),
+        {{"self-signed certificate (subject 'example.com', depth 0)", "it signed itself", "trust it explicitly"},
+         SSL_AD_UNKNOWN_CA,
+         "unknown_ca: "});
     const auto whole = PrivateCertificate::fromCertificateAndKeyPair(goodLeaf(), someKey(), {authority()});
     clientRefuses(whole, exampleCertificate(),
                   {{"self-signed certificate in certificate chain (subject 'Test Authority', depth 1)",
@@ -210,8 +211,8 @@ TEST_CASE("failure text: a key too weak, on the peer's side and on ours") {
     checkRefusal<ssl::Error>([&] { CertificateOptions{weak}; },
                              {"The certificate <Certificate Subject=weak Issuer=Test Authority> is not usable",
                               "The key of our certificate is too small for the security level", "ee key too small"});
-    const CertificateOptions careless(Parameters(weak).insecurelyLowerMinimumTo(TLSVersion::TLSv1_0).lowerMaximumSecurityTo(
-        TLSVersion::TLSv1_2));
+    const CertificateOptions careless(
+        Parameters(weak).insecurelyLowerMinimumTo(TLSVersion::TLSv1_0).lowerMaximumSecurityTo(TLSVersion::TLSv1_2));
     const Handshake result = shake(optionsForClientTLS("example.com", authority()), careless);
     REQUIRE(result.clientFailure);
     CHECK(result.clientFailure->check<CertificateVerifyError>());
@@ -222,8 +223,8 @@ TEST_CASE("failure text: a key too weak, on the peer's side and on ours") {
 
 TEST_CASE("failure text: no version in common") {
     const CertificateOptions older(Parameters(goodLeaf()).lowerMaximumSecurityTo(TLSVersion::TLSv1_2));
-    const auto newer =
-        optionsForClientTLS("example.com", authority(), std::nullopt, {}, Parameters().raiseMinimumTo(TLSVersion::TLSv1_3));
+    const auto newer = optionsForClientTLS("example.com", authority(), std::nullopt, {},
+                                           Parameters().raiseMinimumTo(TLSVersion::TLSv1_3));
     const Handshake result = shake(newer, older);
     checkText(result.serverText(), {"We have no TLS version in common with the peer", "unsupported protocol"});
     checkAlert(result.clientFailure,
@@ -277,18 +278,17 @@ TEST_CASE("failure text: a client's certificate that is missing, untrusted, expi
     serverRefuses(stranger, {{"self-signed certificate (subject 'a stranger', depth 0)", "it signed itself"},
                              SSL_AD_UNKNOWN_CA,
                              "unknown_ca: it does not trust the issuer of our certificate"});
-    serverRefuses(issued({}, past()), {{"certificate has expired", "it expired at "},
-                                       SSL_AD_CERTIFICATE_EXPIRED,
-                                       "certificate_expired: "});
-    serverRefuses(issued({}, future()), {{"certificate is not yet valid", "is the clock right?"},
-                                         SSL_AD_BAD_CERTIFICATE,
-                                         "bad_certificate: "});
+    serverRefuses(issued({}, past()),
+                  {{"certificate has expired", "it expired at "}, SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired: "});
+    serverRefuses(
+        issued({}, future()),
+        {{"certificate is not yet valid", "is the clock right?"}, SSL_AD_BAD_CERTIFICATE, "bad_certificate: "});
 }
 
 TEST_CASE("failure text: plain text comes to a TLS server") {
     const CertificateOptions server(goodLeaf());
-    for (const char* request : {"GET / HTTP/1.1\r\n\r\n", "POST /a HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.0\r\n\r\n",
-                                "PUT /a HTTP/1.1\r\n\r\n"}) {
+    for (const char* request :
+         {"GET / HTTP/1.1\r\n\r\n", "POST /a HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.0\r\n\r\n", "PUT /a HTTP/1.1\r\n\r\n"}) {
         const std::optional<Failure> failure = feed(server, Role::server, request);
         REQUIRE(failure);
         checkText(failure->getErrorMessage(), {"The peer speaks plain HTTP to a TLS port", "http request"});
@@ -342,9 +342,9 @@ TEST_CASE("failure text: the peer ends the connection in the middle of the hands
                         CHECK(victim->why() == "ConnectionLost");
                     } else {
                         CHECK(victim->why() == "TLSTruncated");
-                        checkText(victim->reason->getErrorMessage(),
-                                  {"the peer ended the connection in the middle of the handshake",
-                                   "may not speak TLS here"});
+                        checkText(
+                            victim->reason->getErrorMessage(),
+                            {"the peer ended the connection in the middle of the handshake", "may not speak TLS here"});
                     }
                 }
                 CHECK(cuts >= 2);
@@ -376,8 +376,7 @@ TEST_CASE("failure text: key and certificate that cannot be used") {
                               {"Certificate public and private keys do not match."});
     checkRefusal<ssl::Error>([&] { PrivateCertificate::loadPEM(certificate); },
                              {"holds no private key", "it holds a certificate"});
-    checkRefusal<ssl::Error>([&] { PrivateCertificate::loadPEM(key); },
-                             {"holds no certificate", "a private key"});
+    checkRefusal<ssl::Error>([&] { PrivateCertificate::loadPEM(key); }, {"holds no certificate", "a private key"});
     checkRefusal<ssl::Error>([&] { Certificate::loadPEM(key); }, {"holds no certificate", "a private key"});
     checkRefusal<ssl::Error>([] { Certificate::loadPEM(revocationList(authority(), {}).dumpPEM()); },
                              {"holds no certificate", "a block of type X509 CRL"});

@@ -9,10 +9,12 @@
 
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
 using namespace std::string_view_literals;
 
 namespace {
@@ -25,8 +27,6 @@ std::string refusal(std::string_view hostname) {
     }
     return "accepted";
 }
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 /// Whether a client that wants @p hostname accepts a certificate with these names.
 bool matches(std::string_view hostname, const std::vector<std::string>& names) {

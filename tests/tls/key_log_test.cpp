@@ -15,30 +15,15 @@
 #include <torsion/core/error.hpp>
 #include <torsion/core/file.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/resumption_fixture.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using Folder = torsion::test::TemporaryFolder;
 
 namespace {
-
-/// A folder that goes with the test.
-class Folder {
-public:
-    Folder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "torsion-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path_); }
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-
-private:
-    std::filesystem::path path_;
-};
 
 /// Sets an environment variable for a while.
 class Variable {

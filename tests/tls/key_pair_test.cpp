@@ -15,26 +15,17 @@
 
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using torsion::test::contains;
+using torsion::test::messageOf;
 
 namespace {
 
 using Kind = KeyPair::Kind;
-
-template <class E, class F>
-std::string messageOf(F&& call) {
-    try {
-        call();
-    } catch (const E& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 /// A function that gives @p text, and counts how often it was asked.
 Passphrase saying(std::string text, int* asked = nullptr) {

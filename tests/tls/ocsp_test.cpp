@@ -199,13 +199,13 @@ TEST_CASE("a staple is signed by the issuer or by its delegate, and by nobody el
     CHECK(contains(refused(ocspResponse(leaf(), authority(), leaf())), wrong));  // it vouches for itself
     // A delegate of somebody whom we trust as well, but who did not issue this certificate.
     const PrivateCertificate another = someKey().selfSignedCert(4, DistinguishedName{{"CN", "Another"}});
-    const PrivateCertificate theirs =
-        withExtension(another.issue(thirdKey(), DistinguishedName{{"CN", "theirs"}}), another, NID_ext_key_usage, "OCSPSigning");
+    const PrivateCertificate theirs = withExtension(another.issue(thirdKey(), DistinguishedName{{"CN", "theirs"}}),
+                                                    another, NID_ext_key_usage, "OCSPSigning");
     const CarelessServer server(leaf(), ocspResponse(leaf(), authority(), theirs), TLSVersion::TLSv1_3);
-    const Handshake foreign = shake(
-        optionsForClientTLS("example.com", trustRootFromCertificates({authority(), another}), std::nullopt, {},
-                            Parameters().requestOCSP(OCSPPolicy::ifStapled)),
-        server);
+    const Handshake foreign =
+        shake(optionsForClientTLS("example.com", trustRootFromCertificates({authority(), another}), std::nullopt, {},
+                                  Parameters().requestOCSP(OCSPPolicy::ifStapled)),
+              server);
     CHECK(contains(foreign.clientText(), wrong));
     Bytes damaged = ocspResponse(leaf(), authority());
     // In the signature, which stands before the responder's certificate.
@@ -246,7 +246,8 @@ TEST_CASE("a staple is good from thisUpdate to nextUpdate, give or take the skew
 }
 
 TEST_CASE("a staple for a chain is verified against the leaf's own issuer") {
-    const PrivateCertificate deep = intermediate().issue(someKey(), DistinguishedName{{"CN", "a leaf"}}, {"example.com"});
+    const PrivateCertificate deep =
+        intermediate().issue(someKey(), DistinguishedName{{"CN", "a leaf"}}, {"example.com"});
     OCSPStaple staple(deep);  // knows its issuer from the chain
     CHECK(contains(refusalOf<ssl::Error>([&] { staple.set(ocspResponse(deep, intermediate(), authority())); }),
                    "is not signed by the certificate's issuer"));

@@ -81,3 +81,21 @@ TEST_CASE("what stands behind a close_notify waits for an application that layer
     pair.pump.flush();
     CHECK(pair.client->last() == "data below, and more");
 }
+
+TEST_CASE("stopTLS waits for an application that has paused: it is not the peer that lets wait (TLS-8) (D3)") {
+    OnionPair pair;
+    pair.client->onion().startTLS(pair.clientOptions, ssl::Role::client);
+    pair.server->onion().startTLS(pair.serverOptions, ssl::Role::server);
+    pair.pump.flush();
+    REQUIRE(pair.client->onion().depth() == 1);
+    pair.client->transport().pauseProducing();
+    bool stopped = false;
+    pair.client->onion().stopTLS().addCallback([&] { stopped = true; });
+    pair.pump.flush();
+    pair.pump.advance(std::chrono::hours(1));
+    CHECK_FALSE(stopped);
+    pair.client->transport().resumeProducing();
+    pair.pump.flush();
+    CHECK(stopped);
+    CHECK(pair.client->onion().depth() == 0);
+}

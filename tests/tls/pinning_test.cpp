@@ -147,7 +147,8 @@ TEST_CASE("without verification only the server's own key counts: anybody may se
         CHECK_FALSE(shake(insecurePinning({intermediate().publicKeyPin()}), server).ok());
         CHECK_FALSE(shake(insecurePinning({authority().publicKeyPin()}), server).ok());
         // Nor does it help where the chain is verified: what does not lead to the root is no part of it.
-        const auto misled = PrivateCertificate::fromCertificateAndKeyPair(issued({"example.com"}), someKey(), {intermediate()});
+        const auto misled =
+            PrivateCertificate::fromCertificateAndKeyPair(issued({"example.com"}), someKey(), {intermediate()});
         CHECK_FALSE(shake(pinning({intermediate().publicKeyPin()}), serverOf(misled, version)).ok());
     }
 }

@@ -213,6 +213,53 @@ TEST_CASE("an expired session is dropped: by the time set here, and by the serve
     CHECK_THROWS_AS(server().sessionTimeout(kLongestSessionTimeout + Duration(1)), ValueError);
 }
 
+TEST_CASE("a client that comes back often is verified again all the same: the time of the full handshake counts") {
+    for (const bool cached : {false, true}) {
+        for (const bool expired : {false, true}) {
+            CAPTURE(cached);
+            CAPTURE(expired);
+            const Duration limit = std::chrono::seconds(expired ? 900 : 1100);
+            const CertificateOptions options(
+                server().enableSessions(cached).enableSessionTickets(!cached).sessionTimeout(limit));
+            const auto client = resumingClient();
+            Handshake first = shake(client, options);
+            REQUIRE(first.ok());
+            // As if the full handshake behind this one had been a while ago.
+            SSL* const native = first.server->native();
+            const std::int64_t then = std::time(nullptr) - 1000;
+            REQUIRE(SSL_SESSION_set1_ticket_appdata(SSL_get_session(native), &then, sizeof then) == 1);
+            REQUIRE(SSL_new_session_ticket(native) == 1);
+            REQUIRE(SSL_do_handshake(native) == 1);
+            advance(*first.client, first.clientDone, first.clientFailure);
+            SSL_shutdown(first.client->native());
+            SSL_shutdown(native);
+            CHECK(resumes(client, options) == !expired);
+        }
+    }
+}
+
+TEST_CASE("a server that is often resumed is verified again all the same: the time of the full handshake counts") {
+    for (const TLSVersion version : kVersions) {
+        const CertificateOptions options(server(version).enableSessionTickets(true));
+        const auto client = resumingClient();
+        const Connection first(client, options);
+        SessionCache& cache = *ContextState::find(SSL_get_SSL_CTX(first.handshake.client->native()))->sessions;
+        const long then = SSL_SESSION_get_time(SSL_get0_session(first.handshake.client->native())) - 1000;
+        std::vector<SessionPointer> none;
+        while (SessionPointer session = cache.take()) {  // of TLS 1.2 it gives the same one again
+            none.push_back(std::move(session));
+            if (version == TLSVersion::TLSv1_2) break;
+        }
+        SSL_SESSION_set_time(none.front().get(), then);
+        cache.keep(std::move(none.front()));
+        const Connection second(client, options);
+        CHECK(second.resumed());
+        const SessionPointer next = cache.take();
+        REQUIRE(next);
+        CHECK(SSL_SESSION_get_time(next.get()) == then);
+    }
+}
+
 TEST_CASE("a server's cache holds as many sessions as set") {
     for (const TLSVersion version : kVersions) {
         const CertificateOptions options(server(version).enableSessions(true).numTickets(1).sessionCacheSize(2));

@@ -38,8 +38,8 @@ inline const PrivateCertificate& intermediate() {
 }
 
 /// The same certificate with this extension, instead of another of its kind, signed anew by @p issuer.
-inline PrivateCertificate withExtension(const PrivateCertificate& certificate, const PrivateCertificate& issuer, int nid,
-                                        const char* value) {
+inline PrivateCertificate withExtension(const PrivateCertificate& certificate, const PrivateCertificate& issuer,
+                                        int nid, const char* value) {
     const CertificatePointer copy(X509_dup(certificate.native()));
     if (const int index = X509_get_ext_by_NID(copy.get(), nid, -1); index >= 0) {
         X509_EXTENSION_free(X509_delete_ext(copy.get(), index));
@@ -48,8 +48,8 @@ inline PrivateCertificate withExtension(const PrivateCertificate& certificate, c
     X509_add_ext(copy.get(), extension, -1);
     X509_EXTENSION_free(extension);
     X509_sign(copy.get(), issuer.privateKey().native(), EVP_sha256());
-    return PrivateCertificate::fromCertificateAndKeyPair(
-        Certificate::load(Certificate::fromNative(copy.get()).dump()), certificate.privateKey(), certificate.chain());
+    return PrivateCertificate::fromCertificateAndKeyPair(Certificate::load(Certificate::fromNative(copy.get()).dump()),
+                                                         certificate.privateKey(), certificate.chain());
 }
 
 using TimePointer = std::unique_ptr<ASN1_TIME, Freer<ASN1_STRING_free>>;
@@ -68,8 +68,8 @@ struct OCSPAnswer {
 };
 
 /// A response about @p certificate, which @p issuer has signed, by @p responder.
-inline Bytes ocspResponse(const Certificate& certificate, const Certificate& issuer, const PrivateCertificate& responder,
-                          const OCSPAnswer& answer = {}) {
+inline Bytes ocspResponse(const Certificate& certificate, const Certificate& issuer,
+                          const PrivateCertificate& responder, const OCSPAnswer& answer = {}) {
     const std::unique_ptr<OCSP_BASICRESP, Freer<OCSP_BASICRESP_free>> basic(OCSP_BASICRESP_new());
     const std::unique_ptr<OCSP_CERTID, Freer<OCSP_CERTID_free>> id(
         OCSP_cert_to_id(answer.digest, certificate.native(), issuer.native()));

@@ -5,6 +5,8 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/tests/tls/revocation_fixture.hpp>
+#include <torsion/tls/ocsp_staple.hpp>
+#include <torsion/tls/ticket_keys.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
@@ -28,7 +30,8 @@ const PrivateCertificate& deep() {
 }
 
 ClientTLSOptions clientWith(const std::vector<RevocationList>& lists, RevocationScope scope = RevocationScope::leaf) {
-    return optionsForClientTLS("example.com", authority(), std::nullopt, {}, Parameters().revocationLists(lists, scope));
+    return optionsForClientTLS("example.com", authority(), std::nullopt, {},
+                               Parameters().revocationLists(lists, scope));
 }
 
 CertificateOptions serverOf(const PrivateCertificate& certificate, TLSVersion version) {
@@ -49,6 +52,15 @@ std::string refused(const std::vector<RevocationList>& lists, RevocationScope sc
         text = result.clientText();
     }
     return text;
+}
+
+/// Connects, and closes in order, without which a session cannot be resumed. @return whether this one was
+bool joined(const ContextFactory& client, const ContextFactory& server) {
+    const Handshake result = shake(client, server);
+    CHECK_MESSAGE(result.ok(), result.clientText());
+    SSL_shutdown(result.client->native());
+    SSL_shutdown(result.server->native());
+    return SSL_session_reused(result.client->native()) == 1;
 }
 
 }  // namespace
@@ -84,13 +96,15 @@ TEST_CASE("what is no revocation list is an error that says what it is") {
     const auto pem = [](const std::string& text) {
         return refusalOf<ssl::Error>([&] { RevocationList::loadPEM(text); });
     };
-    CHECK(contains(pem(leaf().dumpPEM()), "holds no certificate revocation list: it holds a certificate, a private key"));
+    CHECK(
+        contains(pem(leaf().dumpPEM()), "holds no certificate revocation list: it holds a certificate, a private key"));
     CHECK(contains(pem(""), "PEM data is empty"));
     CHECK(contains(pem("garbage"), "This is not PEM data"));
     const std::string whole = revocationList(authority(), {}).dumpPEM();
     CHECK(contains(pem(whole.substr(0, whole.size() / 2)), "cannot be read"));
     CHECK(contains(pem(revocationList(authority(), {}).dump()), "looks like DER"));
-    CHECK(contains(refusalOf<ssl::Error>([&] { RevocationList::load(whole); }), "not a certificate revocation list in DER"));
+    CHECK(contains(refusalOf<ssl::Error>([&] { RevocationList::load(whole); }),
+                   "not a certificate revocation list in DER"));
     CHECK(contains(refusalOf<ssl::Error>([&] { RevocationList::load(leaf().dump()); }), "revocation list in DER"));
     CHECK(ERR_peek_error() == 0);
 }
@@ -126,8 +140,8 @@ TEST_CASE("a server refuses a client whose certificate is on the list, and the c
         REQUIRE(result.clientFailure);
         CHECK(result.clientFailure->value<ssl::Error>()->alert() == kCertificateRevoked);
     }
-    const CertificateOptions old(Parameters(leaf()).verify(true).caCerts({authority()}).revocationLists(
-        {revocationList(authority(), {bad})}));
+    const CertificateOptions old(
+        Parameters(leaf()).verify(true).caCerts({authority()}).revocationLists({revocationList(authority(), {bad})}));
     CHECK(shake(optionsForClientTLS("example.com", authority(), good), old).ok());
     CHECK_FALSE(shake(optionsForClientTLS("example.com", authority(), bad), old).ok());
 }
@@ -167,7 +181,8 @@ TEST_CASE("either the leaf alone or the whole chain is looked up") {
     CHECK_FALSE(accepts({betweenAgainst, root}, RevocationScope::wholeChain));
     const std::string above = refused({between, rootAgainst}, RevocationScope::wholeChain, deep());
     CHECK(contains(above, "certificate revoked (subject 'between', depth 1)"));
-    CHECK(contains(refused({between}, RevocationScope::wholeChain, deep()), "has no list of its issuer 'Test Authority'"));
+    CHECK(contains(refused({between}, RevocationScope::wholeChain, deep()),
+                   "has no list of its issuer 'Test Authority'"));
 }
 
 TEST_CASE("lists hold for their recipe alone, though trust roots are shared") {
@@ -183,6 +198,45 @@ TEST_CASE("lists hold for their recipe alone, though trust roots are shared") {
     CHECK(shake(plain, server).ok());
     CHECK(shake(renewed, server).ok());
     CHECK_FALSE(shake(*strict.share(), server).ok());
+}
+
+TEST_CASE("a newer list ends sessions that were made under an older one, though the ticket keys are shared") {
+    const PrivateCertificate own = issued({});
+    const TicketKeys keys;
+    const auto serverWith = [&](const RevocationList& list, TLSVersion version) {
+        return CertificateOptions(Parameters(leaf())
+                                      .trustRoot(authority())
+                                      .revocationLists({list})
+                                      .ticketKeys(keys)
+                                      .lowerMaximumSecurityTo(version));
+    };
+    const RevocationList older = revocationList(authority(), {});
+    const RevocationList newer = revocationList(authority(), {own});
+    for (const TLSVersion version : kBothVersions) {
+        const ClientTLSOptions client =
+            optionsForClientTLS("example.com", authority(), own, {}, Parameters().enableSessionTickets(true));
+        CHECK_FALSE(joined(client, serverWith(older, version)));
+        CHECK(joined(client, serverWith(older, version)));
+        const Handshake later = shake(client, serverWith(newer, version));
+        REQUIRE(later.serverFailure);
+        CHECK(later.serverFailure->check<CertificateVerifyError>());
+    }
+}
+
+TEST_CASE("a resumed session has no staple, and needs none") {
+    OCSPStaple staple(leaf(), authority());
+    staple.set(ocspResponse(leaf(), authority()));
+    for (const TLSVersion version : kBothVersions) {
+        const CertificateOptions server(
+            Parameters(leaf()).ocspStaple(staple).enableSessionTickets(true).lowerMaximumSecurityTo(version));
+        const ClientTLSOptions client = optionsForClientTLS("example.com", authority(), std::nullopt, {},
+                                                            Parameters()
+                                                                .requestOCSP(OCSPPolicy::required)
+                                                                .pinnedPublicKeys({leaf().publicKeyPin()})
+                                                                .enableSessions(true));
+        CHECK_FALSE(joined(client, server));
+        CHECK(joined(client, server));
+    }
 }
 
 TEST_CASE("lists without verification, and no list at all, are errors at construction") {

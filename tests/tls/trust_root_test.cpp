@@ -11,42 +11,21 @@
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/trust_root.hpp>
 
+#include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tests/tls/handshake.hpp>
+#include <torsion/tests/words.hpp>
 
 using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
+using Folder = torsion::test::TemporaryFolder;
+using torsion::test::contains;
+using torsion::test::messageOf;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that goes with the object.
-class Folder {
-public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "torsion-trust-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-
-    std::string path() const { return path_; }
-    std::string write(const std::string& name, const std::string& content) const {
-        const std::string file = (path_ / name).string();
-        std::ofstream(file, std::ios::binary) << content;
-        return file;
-    }
-
-private:
-    fs::path path_;
-};
 
 /// Sets a variable of the environment as long as it lives.
 class Variable {
@@ -69,18 +48,6 @@ std::string pemOf(const Certificate& certificate) { return certificate.dumpPEM()
 bool trusts(const TrustRoot& root, const PrivateCertificate& server) {
     return shake(optionsForClientTLS("example.com", root), server.options()).ok();
 }
-
-template <class E, class F>
-std::string messageOf(F&& call) {
-    try {
-        call();
-    } catch (const E& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

@@ -18,6 +18,7 @@
 #include <torsion/transports/endpoint_description.hpp>
 #include <torsion/transports/endpoint_strings.hpp>
 
+#include "../temporary_folder.hpp"
 #include "../tls/credentials.hpp"
 #include "../tls/handshake.hpp"
 #include "fake_reactor.hpp"
@@ -27,34 +28,12 @@ using namespace torsion::endpoints;
 using namespace torsion::fakes;
 using torsion::endpoints::detail::loadTrustRoot;
 using torsion::endpoints::detail::parseDescription;
+using torsion::test::TemporaryFolder;
 using namespace std::chrono_literals;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that is gone after the test.
-class Folder {
-public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "endpoint_strings_XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { fs::remove_all(path_); }
-
-    std::string file(const std::string& name, const std::string& content) const {
-        const std::string path = (path_ / name).string();
-        std::ofstream(path, std::ios::binary) << content;
-        return path;
-    }
-    std::string path() const { return path_.string(); }
-
-private:
-    fs::path path_;
-};
 
 class Quiet : public Protocol {};
 
@@ -241,11 +220,11 @@ TEST_CASE("an IPv6 literal is escaped; interface and bindAddress take no names (
 
 TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") {
     Strings strings;
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto& certificate = ssl::test::exampleCertificate();
-    const std::string both = folder.file("server.pem", certificate.dumpPEM());
-    const std::string key = folder.file("key.pem", certificate.privateKey().dumpPEM());
-    const std::string cert = folder.file("cert.pem", static_cast<const ssl::Certificate&>(certificate).dumpPEM());
+    const std::string both = folder.write("server.pem", certificate.dumpPEM());
+    const std::string key = folder.write("key.pem", certificate.privateKey().dumpPEM());
+    const std::string cert = folder.write("cert.pem", static_cast<const ssl::Certificate&>(certificate).dumpPEM());
     FakePort& one =
         strings.server("ssl:443:privateKey=" + quoteStringArgument(both) + ":interface=127.0.0.1:backlog=3");
     CHECK(one.options->newSession(ssl::Role::server, {}) != nullptr);
@@ -261,11 +240,11 @@ TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") 
 }
 
 TEST_CASE("errors in the files of ssl: name the file (ES-3)") {
-    const Folder folder;
-    const std::string junk = folder.file("junk.pem", "no certificate here");
+    const TemporaryFolder folder;
+    const std::string junk = folder.write("junk.pem", "no certificate here");
     const auto& certificate = ssl::test::exampleCertificate();
-    const std::string both = folder.file("server.pem", certificate.dumpPEM());
-    const std::string other = folder.file("other.pem", ssl::test::otherKey().dumpPEM());
+    const std::string both = folder.write("server.pem", certificate.dumpPEM());
+    const std::string other = folder.write("other.pem", ssl::test::otherKey().dumpPEM());
     CHECK(serverError<std::system_error>("ssl:443:" + folder.path() + "/none.pem").find("none.pem") !=
           std::string::npos);
     CHECK(serverError<ssl::Error>("ssl:443:" + junk).find("junk.pem") != std::string::npos);
@@ -297,10 +276,10 @@ TEST_CASE("ssl: clients verify a hostname, or say insecure=yes (ES-4, D16)") {
 
 TEST_CASE("client certificates come from one file or two (ES-4)") {
     Strings strings;
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto& certificate = ssl::test::exampleCertificate();
-    const std::string both = quoteStringArgument(folder.file("client.pem", certificate.dumpPEM()));
-    const std::string key = quoteStringArgument(folder.file("key.pem", certificate.privateKey().dumpPEM()));
+    const std::string both = quoteStringArgument(folder.write("client.pem", certificate.dumpPEM()));
+    const std::string key = quoteStringArgument(folder.write("key.pem", certificate.privateKey().dumpPEM()));
     CHECK(strings.client("ssl:h:1:hostname=h:certKey=" + both).options != nullptr);
     CHECK(strings.client("ssl:h:1:hostname=h:certKey=" + both + ":privateKey=" + key).options != nullptr);
     CHECK(strings.client("ssl:h:1:insecure=yes:certKey=" + both).options != nullptr);
@@ -310,13 +289,13 @@ TEST_CASE("client certificates come from one file or two (ES-4)") {
 }
 
 TEST_CASE("trust roots are the .pem files of a folder, whatever else is there (ES-5)") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto& authority = ssl::test::authority();
     const std::string pem = static_cast<const ssl::Certificate&>(authority).dumpPEM();
-    folder.file("a.pem", pem);
-    folder.file("again.PEM", pem);
-    folder.file("broken.pem", "nothing");
-    folder.file("other.crt", static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
+    folder.write("a.pem", pem);
+    folder.write("again.PEM", pem);
+    folder.write("broken.pem", "nothing");
+    folder.write("other.crt", static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
     fs::create_directory(folder.path() + "/folder.pem");
     const auto roots = loadTrustRoot(folder.path()).authorities();
     REQUIRE(roots.size() == 1);
@@ -326,15 +305,15 @@ TEST_CASE("trust roots are the .pem files of a folder, whatever else is there (E
 }
 
 TEST_CASE("a folder without certificates is refused; a file is read whole (ES-5)") {
-    const Folder folder;
+    const TemporaryFolder folder;
     CHECK(errorOf<ValueError>([&] { loadTrustRoot(folder.path()); }).find(folder.path()) != std::string::npos);
     const std::string bundle =
-        folder.file("bundle.crt", static_cast<const ssl::Certificate&>(ssl::test::authority()).dumpPEM() +
-                                      static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
+        folder.write("bundle.crt", static_cast<const ssl::Certificate&>(ssl::test::authority()).dumpPEM() +
+                                       static_cast<const ssl::Certificate&>(ssl::test::exampleCertificate()).dumpPEM());
     CHECK(loadTrustRoot(bundle).authorities().size() == 2);
     CHECK(errorOf<std::system_error>([&] { loadTrustRoot(folder.path() + "/none"); }).find("none") !=
           std::string::npos);
-    const std::string junk = folder.file("junk.crt", "nothing");
+    const std::string junk = folder.write("junk.crt", "nothing");
     CHECK(errorOf<ssl::Error>([&] { loadTrustRoot(junk); }).find("junk.crt") != std::string::npos);
 }
 
@@ -382,8 +361,8 @@ const char* const kBounds = "minimumTLS, maximumTLS, insecureMinimumTLS, protoco
 TEST_CASE("versions can be bounded on both sides, what is insecure only by that name (ES-3, ES-4)") {
     using ssl::TLSVersion;
     Strings strings;
-    const Folder folder;
-    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    const TemporaryFolder folder;
+    const std::string pem = quoteStringArgument(folder.write("server.pem", ssl::test::exampleCertificate().dumpPEM()));
     const ssl::CertificateOptions any(ssl::test::exampleCertificate());
     for (const std::string& server : {"ssl:1:" + pem, "tls:" + pem}) {
         CAPTURE(server);
@@ -424,8 +403,8 @@ TEST_CASE("versions can be bounded on both sides, what is insecure only by that 
 
 TEST_CASE("application protocols can be given on both sides (TLS-16, ES-3, ES-4)") {
     Strings strings;
-    const Folder folder;
-    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    const TemporaryFolder folder;
+    const std::string pem = quoteStringArgument(folder.write("server.pem", ssl::test::exampleCertificate().dumpPEM()));
     const auto offering = ssl::insecureOptionsForClientTLS("example.com", {"http/1.1", "h2"});
     CHECK(agreed(offering, *strings.server("ssl:1:" + pem + ":protocols=h2,http/1.1").options) == "TLSv1.3 h2");
     CHECK(agreed(offering, *strings.server("tls:" + pem + ":protocols=http/1.1").options) == "TLSv1.3 http/1.1");
@@ -442,9 +421,9 @@ TEST_CASE("application protocols can be given on both sides (TLS-16, ES-3, ES-4)
 
 TEST_CASE("tls: serves a folder of certificates by name, on port 443 of all interfaces (SNI, ES-3)") {
     Strings strings;
-    const Folder folder;
-    folder.file("a.pem", ssl::test::issued({"a.example"}).dumpPEM());
-    folder.file("default.pem", ssl::test::issued({"d.example"}).dumpPEM());
+    const TemporaryFolder folder;
+    folder.write("a.pem", ssl::test::issued({"a.example"}).dumpPEM());
+    folder.write("default.pem", ssl::test::issued({"d.example"}).dumpPEM());
     const std::string path = quoteStringArgument(folder.path());
     FakePort& port = strings.server("tls:" + path);
     CHECK(port.port == 443);
@@ -473,14 +452,14 @@ TEST_CASE("tls: serves a folder of certificates by name, on port 443 of all inte
     CHECK(serverError<ValueError>("tls:" + path + ":refuseUnknownNames=1").find("'1' is neither yes nor no") !=
           std::string::npos);
     CHECK(serverError<std::system_error>("tls:" + path + "/none").find(folder.path() + "/none") != std::string::npos);
-    folder.file("broken.pem", "nothing");
+    folder.write("broken.pem", "nothing");
     CHECK(serverError<ssl::Error>("tls:" + path).find("broken.pem: This is not PEM") != std::string::npos);
 }
 
 TEST_CASE("tls: serves over another endpoint if one is given, as does txsni: (SNI, ES-3)") {
     Strings strings;
-    const Folder folder;
-    folder.file("default.pem", ssl::test::exampleCertificate().dumpPEM());
+    const TemporaryFolder folder;
+    folder.write("default.pem", ssl::test::exampleCertificate().dumpPEM());
     const std::string path = quoteStringArgument(folder.path());
     for (const std::string& text :
          {"tls:" + path + ":endpoint=tcp6\\:8443\\:interface=\\\\\\:\\\\\\:1",
@@ -501,8 +480,8 @@ TEST_CASE("tls: serves over another endpoint if one is given, as does txsni: (SN
 
 TEST_CASE("tls: looks for changed files for as long as something of it lives (SNI, ES-3)") {
     Strings strings;
-    const Folder folder;
-    folder.file("default.pem", ssl::test::exampleCertificate().dumpPEM());
+    const TemporaryFolder folder;
+    folder.write("default.pem", ssl::test::exampleCertificate().dumpPEM());
     const std::string text = "tls:" + quoteStringArgument(folder.path()) + ":reload=60";
     CHECK(strings.reactor.getDelayedCalls().empty());
     auto endpoint = serverFromString(strings.reactor, text);
@@ -510,7 +489,7 @@ TEST_CASE("tls: looks for changed files for as long as something of it lives (SN
     FakePort& port = *strings.reactor.ports.back();
     endpoint = nullptr;
     CHECK(ssl::test::shake(client(), *port.options).ok());
-    folder.file("default.pem", ssl::test::issued({"new.example"}).dumpPEM());
+    folder.write("default.pem", ssl::test::issued({"new.example"}).dumpPEM());
     strings.reactor.clock.advance(60s);
     const ssl::test::Handshake after = ssl::test::shake(client(), *port.options);
     REQUIRE(after.ok());
@@ -522,8 +501,8 @@ TEST_CASE("tls: looks for changed files for as long as something of it lives (SN
 }
 
 TEST_CASE("connectionMade=afterHandshake in a string makes connected mean verified (TLS-1, ES-4)") {
-    const Folder folder;
-    const std::string pem = quoteStringArgument(folder.file("server.pem", ssl::test::exampleCertificate().dumpPEM()));
+    const TemporaryFolder folder;
+    const std::string pem = quoteStringArgument(folder.write("server.pem", ssl::test::exampleCertificate().dumpPEM()));
     for (const std::string& text :
          {std::string("ssl:127.0.0.1:1:insecure=yes"), "ssl:127.0.0.1:1:hostname=example.com:caCertsDir=" + pem,
           "tls:example.com:1:endpoint=tcp\\:127.0.0.1\\:1:trustRoots=" + pem}) {
