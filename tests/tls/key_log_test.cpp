@@ -175,7 +175,7 @@ TEST_CASE("a key log that cannot be opened is an error, with the path in its tex
     const Folder folder;
     const std::string path = folder.file("missing") + "/keys";
     CHECK_THROWS_WITH_AS(KeyLog{path}, doctest::Contains(path.c_str()), std::system_error);
-    CHECK_THROWS_AS(KeyLog(KeyLog::Writer()), ValueError);
+    CHECK_THROWS_AS(KeyLog{KeyLog::Writer()}, ValueError);
 }
 
 TEST_CASE("a key log that cannot be written complains once, and the connections go on (NSS key log format)") {

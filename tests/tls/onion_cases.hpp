@@ -71,7 +71,7 @@ void everyCase(unsigned leastDepth, unsigned greatestDepth, Test&& test) {
 /// A peer of an onion made of engines, one a layer, which does nothing that the test does not say.
 class EngineTower : public Protocol {
 public:
-    struct Level : ssl::Engine::Output {
+    struct Level final : ssl::Engine::Output {
         Level(const ssl::ContextFactory& options, ssl::Role role) : engine(options.newSession(role, {}), *this) {}
         void ciphertext(BytesView data) override { out.append(data); }
         Bytes take() { return std::exchange(out, Bytes()); }
