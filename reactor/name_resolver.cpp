@@ -144,6 +144,9 @@ void GAIResolver::setTimeout(Duration timeout) {
 }
 
 Addresses GAIResolver::systemLookup(const std::string& host, std::uint16_t port) {
+    // RFC 6761, 6.3: this name is the loopback everywhere, also where no hosts file says so, and no question for a
+    // server.
+    if (strcasecmp(host.c_str(), "localhost") == 0) return {IPv4Address("127.0.0.1", port), IPv6Address("::1", port)};
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -151,9 +154,6 @@ Addresses GAIResolver::systemLookup(const std::string& host, std::uint16_t port)
     const std::string service = std::to_string(port);
     errno = 0;
     if (const int error = getaddrinfo(host.c_str(), service.c_str(), &hints, &list); error != 0) {
-        // RFC 6761, 6.3: this name is the loopback everywhere, also where no hosts file says so.
-        if (strcasecmp(host.c_str(), "localhost") == 0)
-            return {IPv4Address("127.0.0.1", port), IPv6Address("::1", port)};
         const std::string why = error == EAI_SYSTEM ? std::system_category().message(errno) : gai_strerror(error);
         throw DNSLookupError(quoted(host) + ": " + why);
     }
