@@ -30,7 +30,7 @@ TEST_CASE(
         CHECK(faultsOf(torsion::test::scriptOf(text)) == "");
         return;
     }
-    const unsigned long runs = number("TORSION_TEST_RUNS", 1500);
+    const unsigned long runs = number("TORSION_TEST_RUNS", 3000);
     const auto first = static_cast<std::uint32_t>(number("TORSION_TEST_SEED", 1));
     MESSAGE("TORSION_TEST_SEED=", first, " TORSION_TEST_RUNS=", runs);
     for (unsigned long run = 0; run < runs; ++run) {
