@@ -246,7 +246,7 @@ TEST_CASE(
     "a close_notify on any layer that carries others is unclean, and nothing behind it comes, in every role (j)") {
     everyCase(2, 3, [](OnionCase& scene) {
         for (unsigned closing = 1; closing < scene.depth; ++closing) {
-            OnionCase each(ssl::TLSVersion::TLSv1_3, scene.server, scene.depth);
+            OnionCase each(scene.version, scene.server, scene.depth);
             auto* layer = dynamic_cast<TLSMemoryBIOProtocol*>(each.peerOnion.wrappedProtocol().get());
             for (unsigned i = 1; i < closing; ++i) {
                 layer = dynamic_cast<TLSMemoryBIOProtocol*>(layer->wrappedProtocol().get());
