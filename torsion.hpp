@@ -4,6 +4,7 @@
 
 #include <torsion/application/client_service.hpp>
 #include <torsion/application/multi_service.hpp>
+#include <torsion/application/reconnecting_client_factory.hpp>
 #include <torsion/application/service.hpp>
 #include <torsion/application/stream_server_endpoint_service.hpp>
 #include <torsion/application/timer_service.hpp>
@@ -12,6 +13,7 @@
 #include <torsion/core/cooperator.hpp>
 #include <torsion/core/defer.hpp>
 #include <torsion/core/defer_later.hpp>
+#include <torsion/core/defer_to_reactor.hpp>
 #include <torsion/core/deferred.hpp>
 #include <torsion/core/deferred_list.hpp>
 #include <torsion/core/deferred_lock.hpp>
@@ -20,6 +22,12 @@
 #include <torsion/core/factory.hpp>
 #include <torsion/core/file.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/core/log_beginner.hpp>
+#include <torsion/core/log_file.hpp>
+#include <torsion/core/log_filter.hpp>
+#include <torsion/core/log_history.hpp>
+#include <torsion/core/log_json.hpp>
+#include <torsion/core/logger.hpp>
 #include <torsion/core/looping_call.hpp>
 #include <torsion/core/protocol.hpp>
 #include <torsion/core/race.hpp>
@@ -33,6 +41,8 @@
 #include <torsion/protocols/wrapping_factory.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
 #include <torsion/reactor/react.hpp>
+#include <torsion/reactor/reactor_pool.hpp>
+#include <torsion/reactor/shared_factory.hpp>
 #include <torsion/tls/certificate.hpp>
 #include <torsion/tls/certificate_directory.hpp>
 #include <torsion/tls/certificate_options.hpp>

@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 #include <torsion/core/error.hpp>
 
@@ -54,10 +56,21 @@ Address Address::fromSockaddr(const sockaddr* address, unsigned length) {
         if (length > offsetof(sockaddr_un, sun_path)) {
             const std::size_t room = length - offsetof(sockaddr_un, sun_path);
             // A path ends at its NUL; an abstract name starts with one and fills its length.
-            result.name_.assign(in->sun_path, in->sun_path[0] != '\0' ? strnlen(in->sun_path, room) : room);
+            const std::size_t size = in->sun_path[0] != '\0' ? strnlen(in->sun_path, room) : room;
+            result.name_ = std::make_shared<const std::string>(in->sun_path, size);
         }
     }
     return result;
+}
+
+const std::string& Address::name() const noexcept {
+    static const std::string none;
+    return name_ ? *name_ : none;
+}
+
+bool Address::operator==(const Address& other) const noexcept {
+    return kind_ == other.kind_ && port_ == other.port_ && flow_ == other.flow_ && scope_ == other.scope_ &&
+           std::equal(std::begin(octets_), std::end(octets_), std::begin(other.octets_)) && name() == other.name();
 }
 
 std::string Address::host() const {
@@ -65,7 +78,7 @@ std::string Address::host() const {
     switch (kind_) {
         case Kind::ipv4: return inet_ntop(AF_INET, octets_, text, sizeof text);
         case Kind::ipv6: return inet_ntop(AF_INET6, octets_, text, sizeof text);
-        default: return name_;
+        default: return name();
     }
 }
 
@@ -90,12 +103,13 @@ unsigned Address::toSockaddr(void* storage) const {
     }
     if (kind_ == Kind::unixPath) {
         sockaddr_un un{};
-        if (name_.size() >= sizeof un.sun_path) throw InvalidAddressError("UNIX socket path is too long: " + name_);
+        const std::string& path = name();
+        if (path.size() >= sizeof un.sun_path) throw InvalidAddressError("UNIX socket path is too long: " + path);
         un.sun_family = AF_UNIX;
-        std::memcpy(un.sun_path, name_.data(), name_.size());
+        std::memcpy(un.sun_path, path.data(), path.size());
         std::memcpy(storage, &un, sizeof un);
-        const bool abstract = name_.empty() || name_[0] == '\0';
-        return static_cast<unsigned>(offsetof(sockaddr_un, sun_path) + name_.size() + (abstract ? 0 : 1));
+        const bool abstract = path.empty() || path[0] == '\0';
+        return static_cast<unsigned>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
     }
     return 0;
 }
@@ -114,7 +128,7 @@ std::string Address::str() const {
 
 std::size_t Address::hash() const noexcept {
     const std::string_view octets(reinterpret_cast<const char*>(octets_), sizeof octets_);
-    return std::hash<std::string_view>()(octets) ^ (std::hash<std::string>()(name_) << 1) ^
+    return std::hash<std::string_view>()(octets) ^ (std::hash<std::string>()(name()) << 1) ^
            (static_cast<std::size_t>(port_) << 16) ^ scope_;
 }
 
@@ -140,12 +154,12 @@ IPv6Address::IPv6Address(const std::string& host, std::uint16_t port) {
 HostnameAddress::HostnameAddress(const std::string& hostname, std::uint16_t port) {
     kind_ = Kind::hostname;
     port_ = port;
-    name_ = hostname;
+    name_ = std::make_shared<const std::string>(hostname);
 }
 
 UNIXAddress::UNIXAddress(const std::string& path) {
     kind_ = Kind::unixPath;
-    name_ = path;
+    name_ = std::make_shared<const std::string>(path);
 }
 
 bool isIPAddress(const std::string& text) noexcept {

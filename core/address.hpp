@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 struct sockaddr;
@@ -40,7 +41,7 @@ public:
     /// Such as IPv4Address(TCP, '127.0.0.1', 80), in Twisted's form.
     std::string str() const;
 
-    bool operator==(const Address&) const noexcept = default;
+    bool operator==(const Address& other) const noexcept;
 
     std::size_t hash() const noexcept;
 
@@ -50,7 +51,9 @@ protected:
     std::uint32_t flow_ = 0;
     std::uint32_t scope_ = 0;
     unsigned char octets_[16] = {};
-    std::string name_;
+    std::shared_ptr<const std::string> name_;  ///< few have one, and each connection keeps an address
+
+    const std::string& name() const noexcept;
 };
 
 class IPv4Address : public Address {

@@ -8,9 +8,13 @@
 
 namespace torsion {
 
-/// A client connection, or the attempt at one (IConnector).
-class Connector {
+/// A client connection, or the attempt at one (IConnector). Held by std::shared_ptr: a factory that wants to connect
+/// again later keeps connector.shared_from_this().
+class Connector : public std::enable_shared_from_this<Connector> {
 public:
+    Connector() = default;
+    Connector(const Connector&) = delete;
+    Connector& operator=(const Connector&) = delete;
     virtual ~Connector() = default;
 
     enum class State { disconnected, connecting, connected };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <typeinfo>
 
 #include <torsion/core/failure.hpp>
 
@@ -15,6 +16,8 @@ public:
     virtual void writable() = 0;
     /// The reactor shuts down or dies: close, and tell whom it concerns (CL-3). The watch is useless afterwards.
     virtual void reactorGone(const Failure& reason) = 0;
+    /// The type to name in a diagnosis; a connection gives its protocol's.
+    virtual const std::type_info& servedType() const noexcept { return typeid(*this); }
 
 protected:
     ~DescriptorListener() = default;

@@ -45,6 +45,9 @@ CannotListenError::CannotListenError(const std::string& interface, int port, int
       osError_(osError),
       port_(port) {}
 
+CannotListenError::CannotListenError(const std::string& where, const std::string& why, int osError)
+    : BindError("Couldn't listen on " + where + ": " + why + '.', detail::Exactly{}), osError_(osError), port_(0) {}
+
 Failure connectFailure(int osError, const std::string& where) {
     const std::string detail = where + ": " + std::system_category().message(osError);
     switch (osError) {

@@ -125,7 +125,11 @@ class CannotListenError : public BindError {
 public:
     /// @param osError errno
     CannotListenError(const std::string& interface, int port, int osError);
+    /// For what has no port, such as a UNIX socket. @param where it, for the text; @param osError errno, or 0 if it was
+    /// not the system that refused
+    CannotListenError(const std::string& where, const std::string& why, int osError = 0);
     int osError() const noexcept { return osError_; }
+    /// 0 for what has none.
     int port() const noexcept { return port_; }
 
 private:
@@ -140,6 +144,9 @@ TORSION_ERROR(ConnectingCancelledError, detail::ExactError, "Connection attempt 
 TORSION_ERROR(NoProtocol, detail::ExactError, "The factory built no protocol");
 TORSION_ERROR(MessageLengthError, detail::ExactError, "Message is too long to send");
 TORSION_ERROR(InvalidAddressError, detail::ExactError, "Address is invalid");
+/// An endpoint on a descriptor that was handed over can be listened on once.
+TORSION_ERROR(AlreadyListened, detail::ExactError,
+              "An attempt was made to listen on a file descriptor which can only be listened on once");
 TORSION_ERROR(UnsupportedAddressFamily, detail::ExactError, "Address family is not supported");
 /// No certificate where one was asked for.
 TORSION_ERROR(CertificateError, detail::ExactError, "We did not find a certificate where we expected to find one");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -30,17 +31,12 @@ public:
         }
     }
 
-    Function(Function&& other) noexcept : table_(other.table_) {
-        if (table_ != nullptr) table_->relocate(other.storage_, storage_);
-        other.table_ = nullptr;
-    }
+    Function(Function&& other) noexcept { takeFrom(other); }
 
     Function& operator=(Function&& other) noexcept {
         if (this != &other) {
             reset();
-            table_ = other.table_;
-            if (table_ != nullptr) table_->relocate(other.storage_, storage_);
-            other.table_ = nullptr;
+            takeFrom(other);
         }
         return *this;
     }
@@ -61,7 +57,9 @@ public:
 private:
     struct Table {
         R (*call)(void*, Args&&...);
+        /// Null if a copy of the octets does it.
         void (*relocate)(void* from, void* to) noexcept;
+        /// Null if there is nothing to do.
         void (*destroy)(void*) noexcept;
     };
 
@@ -72,27 +70,45 @@ private:
                                        alignof(D) <= alignof(void*) && std::is_nothrow_move_constructible_v<D>;
 
     template <class D>
+    static void relocateInside(void* from, void* to) noexcept {
+        ::new (to) D(std::move(*static_cast<D*>(from)));
+        static_cast<D*>(from)->~D();
+    }
+    template <class D>
+    static void destroyInside(void* storage) noexcept {
+        static_cast<D*>(storage)->~D();
+    }
+
+    template <class D>
     static constexpr Table insideTable{
         [](void* storage, Args&&... args) -> R { return (*static_cast<D*>(storage))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept {
-            ::new (to) D(std::move(*static_cast<D*>(from)));
-            static_cast<D*>(from)->~D();
-        },
-        [](void* storage) noexcept { static_cast<D*>(storage)->~D(); }};
+        std::is_trivially_copyable_v<D> ? nullptr : &relocateInside<D>,
+        std::is_trivially_destructible_v<D> ? nullptr : &destroyInside<D>};
 
     template <class D>
     static constexpr Table heapTable{
         [](void* storage, Args&&... args) -> R { return (**static_cast<D**>(storage))(std::forward<Args>(args)...); },
-        [](void* from, void* to) noexcept { ::new (to) D*(*static_cast<D**>(from)); },
-        [](void* storage) noexcept { delete *static_cast<D**>(storage); }};
+        nullptr, [](void* storage) noexcept { delete *static_cast<D**>(storage); }};
+
+    /// We are empty, and @p other is afterwards.
+    void takeFrom(Function& other) noexcept {
+        table_ = std::exchange(other.table_, nullptr);
+        if (table_ == nullptr) return;
+        if (table_->relocate != nullptr) {
+            table_->relocate(other.storage_, storage_);
+        } else {
+            std::memcpy(storage_, other.storage_, kInsideSize);
+        }
+    }
 
     void reset() noexcept {
         // Emptied first: the callable's destructor may look at us again.
-        if (const Table* table = std::exchange(table_, nullptr)) table->destroy(storage_);
+        const Table* table = std::exchange(table_, nullptr);
+        if (table != nullptr && table->destroy != nullptr) table->destroy(storage_);
     }
 
     const Table* table_ = nullptr;
-    alignas(void*) std::byte storage_[kInsideSize];
+    alignas(void*) std::byte storage_[kInsideSize] = {};  // a move may copy all of it
 };
 
 }  // namespace torsion

@@ -6,12 +6,14 @@
 
 #include <torsion/core/failure.hpp>
 #include <torsion/core/function.hpp>
+#include <torsion/core/log_level.hpp>
 
-/// twisted.python.log, small: text lines to one place, until a richer logger is wanted.
+/// twisted.python.log: lines of text, a thin front of the logger (logger.hpp). What is logged here are events of
+/// logger::globalLogPublisher(), and observers that are added here hear of all events there.
 /// Every function here may be called from any thread.
 namespace torsion::log {
 
-enum class Level { debug, info, warn, error, critical };
+using Level = logger::LogLevel;
 
 /// One thing that was logged.
 struct Event {
@@ -24,6 +26,7 @@ struct Event {
 using Observer = Function<void(const Event&)>;
 
 /// Writes every later event to @p stream as "YYYY-MM-DD HH:MM:SS+ZZZZ [system] text", starting with "Log opened.".
+/// What was logged before and kept for logger::globalLogBeginner() is dropped.
 /// The stream stays the caller's. Unlike Twisted's, stdout and stderr are left alone.
 void startLogging(std::FILE* stream);
 
@@ -34,7 +37,7 @@ void stopLogging();
 int addObserver(Observer observer);
 void removeObserver(int number);
 
-/// Logs @p text. Before startLogging, errors and worse go to stderr and the rest nowhere.
+/// Logs @p text. While nobody listens, errors and worse go to stderr and the rest nowhere.
 void msg(std::string_view text, std::string_view system = "-");
 void warn(std::string_view text, std::string_view system = "-");
 

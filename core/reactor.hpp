@@ -95,6 +95,55 @@ public:
                                                   const Address& bindAddress = Address()) = 0;
 };
 
+/// UNIX stream sockets (IReactorUNIX). A path that begins with a NUL octet is a name in Linux's abstract namespace: no
+/// file stands for it, and it ends with its socket. A path has at most 107 octets, the NUL included.
+class ReactorUNIX {
+public:
+    /// Everybody may connect.
+    static constexpr unsigned kDefaultMode = 0666;
+
+    virtual ~ReactorUNIX() = default;
+
+    /// Listens at @p path. A file that is there is an error, but for a dead server's socket under wantPID; our own one
+    /// is removed when the port stops.
+    /// @param mode the socket file's permissions: who may connect must be allowed to write. An abstract name has none
+    /// @param wantPID keep the lock `<path>.lock`, by which others see whether the socket is in use: then the socket of
+    /// a server that died is taken over, and that of a live one is an error
+    /// @throws CannotListenError with the path and why
+    virtual std::shared_ptr<ListeningPort> listenUNIX(const std::string& path, std::shared_ptr<Factory> factory,
+                                                      int backlog = ReactorTCP::kDefaultBacklog,
+                                                      unsigned mode = kDefaultMode, bool wantPID = false) = 0;
+
+    /// Connects to the server at @p path. While that has as many waiting as its backlog takes, it is tried again until
+    /// @p timeout. Errors come to the factory, as with connectTCP.
+    /// @param checkPID fail with BadFileError unless a live server holds the lock of wantPID
+    virtual std::shared_ptr<Connector> connectUNIX(const std::string& path, std::shared_ptr<ClientFactory> factory,
+                                                   Duration timeout = ReactorTCP::kDefaultConnectTimeout,
+                                                   bool checkPID = false) = 0;
+};
+
+/// Stream sockets that somebody else has made (IReactorSocket). The descriptor is duplicated: the caller keeps its own,
+/// and closes it whenever it wants. It is made non-blocking, which the duplicate shares with it.
+class ReactorSocket {
+public:
+    virtual ~ReactorSocket() = default;
+
+    /// Serves the connections of a socket that listens already. Its backlog stays, so does a UNIX socket's file when
+    /// the port stops. The port listens once: startListening after the end is a CannotListenError.
+    /// @param addressFamily ipv4, ipv6 or unixPath
+    /// @throws UnsupportedAddressFamily for another kind
+    /// @throws ValueError if it is no stream socket that listens, or of another family
+    virtual std::shared_ptr<ListeningPort> adoptStreamPort(int fileDescriptor, Address::Kind addressFamily,
+                                                           std::shared_ptr<Factory> factory) = 0;
+
+    /// Puts a protocol of @p factory on a connection, as on one that was accepted; its connectionMade comes before this
+    /// returns. A factory that builds none has our duplicate closed.
+    /// @throws UnsupportedAddressFamily, ValueError as above
+    /// @throws what buildProtocol throws; the duplicate is closed then
+    virtual void adoptStreamConnection(int fileDescriptor, Address::Kind addressFamily,
+                                       std::shared_ptr<Factory> factory) = 0;
+};
+
 /// Other threads (IReactorThreads).
 class ReactorThreads {
 public:
@@ -119,6 +168,8 @@ class Reactor : public ReactorTime,
                 public ReactorFDSet,
                 public ReactorTCP,
                 public ReactorSSL,
+                public ReactorUNIX,
+                public ReactorSocket,
                 public ReactorThreads {
 public:
     /// What the connections of this reactor share.

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <future>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <torsion/core/baton.hpp>
 #include <torsion/core/defer.hpp>
 #include <torsion/core/error.hpp>
 #include <torsion/core/reactor.hpp>
@@ -40,6 +41,32 @@ void fire(const Deferred<R>& deferred, defer::Result<R> result) {
         deferred.callback(std::move(result).value());
     }
 }
+
+/// What a thread waits for that another one works out.
+template <class R>
+struct Answer {
+    torsion::detail::Baton baton;
+    std::optional<defer::Result<R>> result;  ///< none if whoever had to give it is gone
+};
+
+/// The duty to give an answer: its end without one is an answer, too.
+template <class R>
+class Answerer {
+public:
+    explicit Answerer(std::shared_ptr<Answer<R>> answer) noexcept : answer_(std::move(answer)) {}
+    Answerer(Answerer&&) noexcept = default;
+    Answerer& operator=(Answerer&&) = delete;
+    ~Answerer() {
+        if (answer_) answer_->baton.give();
+    }
+    void give(defer::Result<R> result) {
+        answer_->result = std::move(result);
+        answer_->baton.give();
+    }
+
+private:
+    std::shared_ptr<Answer<R>> answer_;
+};
 
 }  // namespace detail
 
@@ -83,18 +110,19 @@ inline void callMultipleInThread(ReactorThreads& reactor, std::vector<Function<v
 template <class F, class... Args>
 auto blockingCallFromThread(ReactorThreads& reactor, F f, Args... args) {
     using R = typename decltype(defer::maybeDeferred(f, std::move(args)...))::value_type;
-    auto promise = std::make_unique<std::promise<defer::Result<R>>>();
-    std::future<defer::Result<R>> future = promise->get_future();
-    reactor.callFromThread([promise = std::move(promise), f = std::move(f), ... args = std::move(args)]() mutable {
-        defer::maybeDeferred(f, std::move(args)...).addBoth([promise = std::move(promise)](defer::Result<R> result) {
-            promise->set_value(std::move(result));
-        });
+    const auto answer = std::make_shared<detail::Answer<R>>();
+    detail::Answerer<R> answerer(answer);
+    reactor.callFromThread([answerer = std::move(answerer), f = std::move(f), ... args = std::move(args)]() mutable {
+        defer::maybeDeferred(f, std::move(args)...)
+            .addBoth([answerer = std::move(answerer)](defer::Result<R> result) mutable {
+                answerer.give(std::move(result));
+            });
     });
-    try {
-        return future.get().value();
-    } catch (const std::future_error&) {
+    answer->baton.take();
+    if (!answer->result) {
         throw RuntimeError("There is no result: the reactor, or who would have fired the Deferred, is gone");
     }
+    return std::move(*answer->result).value();
 }
 
 }  // namespace torsion::threads

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/delayed_call.hpp>
@@ -10,11 +11,14 @@
 
 namespace torsion {
 
-/// The timers of one clock: a binary heap in which equal deadlines keep their order (D8). Shared by the reactor and the
-/// Clock of tests.
+/// The timers of one clock, in which equal deadlines keep their order (D8). Shared by the reactor and the Clock of
+/// tests.
 ///
-/// Cancelling and putting off leave the heap as it is (DC-4, DC-7): an entry whose number is not its timer's any more
-/// is skipped when it comes up, and all such are purged when they are more than fifty and more than half.
+/// What is added lies in an inbox, in the order of adding, until somebody asks for the earliest deadline or runs what
+/// is due. So a timer that is cancelled before the loop waits again has cost no sorting, and many at once are sorted
+/// together. From then on it lies in a heap of four branches: cancelling and putting off leave that as it is (DC-4,
+/// DC-7). An entry whose number is not its timer's any more is skipped when it comes up, and all such are purged when
+/// they are more than fifty and more than half; of the inbox, when more than three quarters.
 class TimerHeap {
 public:
     /// @param now tells the time of the clock that these timers run on; called from reset()
@@ -26,7 +30,10 @@ public:
     /// The time on this clock.
     Duration now() { return now_(); }
 
-    DelayedCall add(Duration deadline, Function<void()> function);
+    DelayedCall add(Duration deadline, Function<void()>&& function);
+
+    /// Whether there is surely no timer: much cheaper than next().
+    bool empty() const noexcept { return inbox_.empty() && heap_.empty(); }
 
     /// The earliest deadline.
     std::optional<Duration> next();
@@ -46,24 +53,35 @@ private:
     struct Entry {
         Duration deadline;
         std::uint64_t number;
-        detail::Timer* timer;  // counted
-    };
-    struct Later {
-        bool operator()(const Entry& a, const Entry& b) const noexcept {
-            return a.deadline != b.deadline ? a.deadline > b.deadline : a.number > b.number;
+        detail::Timer* timer;  ///< counted; null for a hole in the inbox
+
+        bool operator<(const Entry& other) const noexcept {
+            return deadline != other.deadline ? deadline < other.deadline : number < other.number;
         }
     };
 
+    void post(detail::Timer& timer);
+    void forget(detail::Timer& timer);
+    void closeHoles();
+    void emptyInbox(std::optional<Duration> now);
+    void takeDue(Duration now, std::vector<Entry>& due);
+
     void push(detail::Timer& timer);
+    void siftUp(std::size_t place) noexcept;
+    void siftDown(std::size_t place) noexcept;
+    void makeHeap() noexcept;
     void noteStale();
     void dropStaleTop();
-    Entry popTop();
+    Entry popTop() noexcept;
 
     Function<Duration()> now_;
+    std::vector<Entry> inbox_;       ///< numbered one after the other, so that a timer finds its entry
+    std::uint64_t inboxNumber_ = 0;  ///< of the first in the inbox; of the next to come if that is empty
+    std::size_t holes_ = 0;
     std::vector<Entry> heap_;
-    std::vector<Entry> due_;
-    std::uint64_t nextNumber_ = 0;
     std::size_t stale_ = 0;
+    std::vector<Entry> early_;  ///< empty, but for its room; so is the next
+    std::vector<Entry> due_;
 };
 
 }  // namespace torsion

@@ -8,6 +8,7 @@ namespace torsion {
 namespace {
 constexpr std::size_t kSpareCount = 8;
 constexpr std::size_t kSpareCapacity = 256U << 10;
+constexpr std::size_t kLeastCapacity = 1024;
 }  // namespace
 
 EndOfTurn::~EndOfTurn() {
@@ -23,7 +24,7 @@ void Turn::atEnd(EndOfTurn& work, unsigned depth) {
     if (byDepth_.size() <= depth) byDepth_.resize(depth + 1);
     work.turn_ = this;
     work.depth_ = depth;
-    work.place_ = byDepth_[depth].size();
+    work.place_ = static_cast<std::uint32_t>(byDepth_[depth].size());
     byDepth_[depth].push_back(&work);
     ++scheduled_;
 }
@@ -31,7 +32,8 @@ void Turn::atEnd(EndOfTurn& work, unsigned depth) {
 void Turn::remove(EndOfTurn& work) noexcept {
     byDepth_[work.depth_][work.place_] = nullptr;  // a hole: the others keep their places
     work.turn_ = nullptr;
-    --scheduled_;
+    if (--scheduled_ != 0) return;
+    for (std::vector<EndOfTurn*>& list : byDepth_) list.clear();  // holes only
 }
 
 void Turn::later(Function<void()> function) { later_.push_back(std::move(function)); }
@@ -39,7 +41,8 @@ void Turn::later(Function<void()> function) { later_.push_back(std::move(functio
 void Turn::deferDeletion(std::shared_ptr<void> object) { dying_.push_back(std::move(object)); }
 
 void Turn::begin() {
-    std::vector<Function<void()>> functions;
+    if (later_.empty()) return;
+    std::vector<Function<void()>> functions = std::move(functions_);  // a nested pass makes one of its own
     functions.swap(later_);
     for (Function<void()>& function : functions) {
         try {
@@ -48,9 +51,21 @@ void Turn::begin() {
             log::err(Failure::current(), "in a call posted to the next turn");
         }
     }
+    functions.clear();
+    functions_ = std::move(functions);
 }
 
 void Turn::end() noexcept {
+    if (scheduled_ != 0) runScheduled();
+    while (!dying_.empty()) {
+        std::vector<std::shared_ptr<void>> round = std::move(round_);  // what dies may end another turn
+        round.swap(dying_);
+        round.clear();
+        round_ = std::move(round);
+    }
+}
+
+void Turn::runScheduled() noexcept {
     // One at a time, always from the deepest list that has any: what runs may schedule or destroy any other.
     while (scheduled_ != 0) {
         std::size_t depth = byDepth_.size();
@@ -63,10 +78,6 @@ void Turn::end() noexcept {
         work->endOfTurn();
     }
     for (std::vector<EndOfTurn*>& list : byDepth_) list.clear();
-    while (!dying_.empty()) {
-        std::vector<std::shared_ptr<void>> round;
-        round.swap(dying_);
-    }
 }
 
 void Turn::clear() noexcept {
@@ -85,15 +96,19 @@ void Turn::clear() noexcept {
     }
 }
 
-Bytes Turn::takeBytes() noexcept {
-    if (spare_.empty()) return {};
+Bytes Turn::takeBytes() {
+    if (spare_.empty()) {
+        Bytes bytes;
+        bytes.reserve(kLeastCapacity);  // or it would not be worth keeping afterwards
+        return bytes;
+    }
     Bytes bytes = std::move(spare_.back());
     spare_.pop_back();
     return bytes;
 }
 
 void Turn::giveBytes(Bytes&& bytes) noexcept {
-    if (spare_.size() >= kSpareCount || bytes.capacity() > kSpareCapacity || bytes.capacity() < 1024) return;
+    if (spare_.size() >= kSpareCount || bytes.capacity() > kSpareCapacity || bytes.capacity() < kLeastCapacity) return;
     bytes.clear();
     spare_.push_back(std::move(bytes));
 }

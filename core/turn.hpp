@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include <torsion/core/bytes.hpp>
 #include <torsion/core/function.hpp>
+#include <torsion/core/reactor_counters.hpp>
 #include <torsion/core/reactor_time.hpp>
 
 namespace torsion {
@@ -34,8 +36,8 @@ private:
     virtual void endOfTurn() noexcept = 0;
 
     Turn* turn_ = nullptr;
-    unsigned depth_ = 0;
-    std::size_t place_ = 0;
+    std::uint32_t depth_ = 0;
+    std::uint32_t place_ = 0;
 };
 
 /// What belongs to one pass of a reactor's loop, and is shared by all its connections: work for the end of the pass,
@@ -81,8 +83,12 @@ public:
     };
     static constexpr std::size_t kBlockSize = 32768;
 
-    /// An empty Bytes that may have room already, and where to leave one that has: writers gather in them.
-    Bytes takeBytes() noexcept;
+    /// For transports and the reactor: where to count what they do.
+    ReactorCounters& counters() noexcept { return counters_; }
+    const ReactorCounters& counters() const noexcept { return counters_; }
+
+    /// An empty Bytes that has room already, and where to leave it afterwards: writers gather in them.
+    Bytes takeBytes();
     void giveBytes(Bytes&& bytes) noexcept;
 
     /// Whether something waits for the next turn or the end of this one: then the reactor must not block.
@@ -101,13 +107,17 @@ private:
     friend class EndOfTurn;
 
     void remove(EndOfTurn& work) noexcept;
+    void runScheduled() noexcept;
 
     ReactorTime& clock_;
+    ReactorCounters counters_;
     std::unique_ptr<char[]> readBuffer_;
     std::vector<std::vector<EndOfTurn*>> byDepth_;
     std::size_t scheduled_ = 0;
     std::vector<Function<void()>> later_;
+    std::vector<Function<void()>> functions_;  ///< those that begin() runs; its memory is kept, as is round_'s
     std::vector<std::shared_ptr<void>> dying_;
+    std::vector<std::shared_ptr<void>> round_;  ///< those that end() destroys
     std::vector<std::unique_ptr<char[]>> blocks_;
     std::vector<Bytes> spare_;
 };

@@ -221,6 +221,18 @@ int Options::run(int argc, char** argv, ServerMain main) {
     });
 }
 
+int Options::run(int argc, char** argv, PoolMain main) {
+    int status = 0;
+    if (!parse(argc, argv, status)) return status;
+    try {
+        main(*this);
+    } catch (const std::exception& error) {
+        complain(name_, error.what());
+        return 1;
+    }
+    return 0;
+}
+
 int Options::run(int argc, char** argv, ClientMain main) {
     int status = 0;
     if (!parse(argc, argv, status)) return status;

@@ -29,6 +29,7 @@ namespace examples {
 class Options {
 public:
     using ServerMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&);
+    using PoolMain = void (*)(const Options&);
     using ClientMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&, Conversation);
 
     Options(std::string name, const std::string& purpose);
@@ -63,6 +64,9 @@ public:
 
     /// The same for a client; prints the verdict on its conversation last.
     int run(int argc, char** argv, ClientMain main);
+
+    /// The same for a server with reactors of its own: runs @p main, which runs them.
+    int run(int argc, char** argv, PoolMain main);
 
     const std::string& host() const noexcept { return host_; }
     int port() const noexcept { return port_; }

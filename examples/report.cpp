@@ -41,8 +41,10 @@ void print(const std::string& line) { put(stdout, line); }
 
 void complain(const std::string& name, const std::string& what) { put(stderr, name + ": " + what); }
 
-void listening(Reactor& reactor, const ListeningPort& port) {
-    reactor.callWhenRunning([number = port.getHost().port()] {
+void listening(Reactor& reactor, const ListeningPort& port) { listening(reactor, port.getHost()); }
+
+void listening(Reactor& reactor, const Address& host) {
+    reactor.callWhenRunning([number = host.port()] {
         log::startLogging(stderr);
         print(fmt::format("LISTENING {}", number));
     });

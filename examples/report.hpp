@@ -23,6 +23,7 @@ void complain(const std::string& name, const std::string& what);
 
 /// "LISTENING <port>", once the reactor runs and so minds signals. Starts the log on stderr.
 void listening(torsion::Reactor& reactor, const torsion::ListeningPort& port);
+void listening(torsion::Reactor& reactor, const torsion::Address& host);
 
 /// "received: <line>"
 void received(torsion::BytesView line);

@@ -2,13 +2,32 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace torsion::detail {
 
 namespace {
+
+/// BytesView::find, but for what is nearly always so: the first octet of a delimiter is followed by the rest.
+std::size_t find(BytesView text, BytesView delimiter) noexcept {
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    for (const char* place = begin; static_cast<std::size_t>(end - place) >= delimiter.size(); ++place) {
+        const std::size_t candidates = static_cast<std::size_t>(end - place) - delimiter.size() + 1;
+        place = static_cast<const char*>(std::memchr(place, delimiter[0], candidates));
+        if (place == nullptr) break;
+        if (delimiter.size() < 2 ||
+            (place[1] == delimiter[1] && (delimiter.size() == 2 || delimiter == BytesView(place, delimiter.size())))) {
+            return static_cast<std::size_t>(place - begin);
+        }
+    }
+    return BytesView::npos;
+}
+
 /// An emptied buffer that is larger than this goes back to the heap: a connection at rest costs little.
 constexpr std::size_t kKeptCapacity = 512;
+
 }  // namespace
 
 void LineBuffer::dropHeld() noexcept {
@@ -32,9 +51,7 @@ void LineBuffer::hold(BytesView data) {
     held_.append(data);
 }
 
-void LineBuffer::mergeBehind() {
-    allFrom_ = Source::none;
-    if (behind_.empty()) return;
+void LineBuffer::addBehind() {
     hold(std::exchange(lent_, {}));
     hold(behind_);
     behind_.clear();
@@ -42,7 +59,8 @@ void LineBuffer::mergeBehind() {
 
 void LineBuffer::settle() {
     mergeBehind();
-    if (!lent_.empty()) hold(std::exchange(lent_, {}));
+    if (!lent_.empty()) hold(lent_);
+    lent_ = {};
     if (heldBegin_ == held_.size()) dropHeld();
 }
 
@@ -50,7 +68,7 @@ std::size_t LineBuffer::findLine(BytesView delimiter) {
     mergeBehind();
     if (delimiter.empty()) return npos;
     if (heldBegin_ == held_.size()) {
-        if (const std::size_t found = lent_.find(delimiter); found != npos) return found;
+        if (const std::size_t found = find(lent_, delimiter); found != npos) return found;
         dropHeld();
     } else {
         if (searchedFor_ != delimiter) {
@@ -68,7 +86,7 @@ std::size_t LineBuffer::findLine(BytesView delimiter) {
             std::size_t used = 0;
             if (found != npos) {
                 used = found + delimiter.size() - before;
-            } else if (const std::size_t inside = lent_.find(delimiter); inside != npos) {
+            } else if (const std::size_t inside = find(lent_, delimiter); inside != npos) {
                 found = before + inside;
                 used = inside + delimiter.size();
             }
@@ -88,17 +106,6 @@ std::size_t LineBuffer::findLine(BytesView delimiter) {
     if (searchedFor_ != delimiter) searchedFor_ = delimiter;
     searched_ = held_.size() - std::min(delimiter.size() - 1, held_.size() - heldBegin_);
     return npos;
-}
-
-BytesView LineBuffer::takeLine(std::size_t length, std::size_t delimiterLength) noexcept {
-    if (heldBegin_ != held_.size()) {
-        const BytesView line = unreadHeld().substr(0, length);
-        heldBegin_ += length + delimiterLength;
-        return line;
-    }
-    const BytesView line = lent_.substr(0, length);
-    lent_.remove_prefix(length + delimiterLength);
-    return line;
 }
 
 BytesView LineBuffer::takeAll() {
@@ -147,8 +154,10 @@ void writeLine(Transport& transport, BytesView line, BytesView delimiter) {
     std::array<char, 512> small;
     const std::size_t size = line.size() + delimiter.size();
     if (size <= small.size()) {
-        const auto end = std::copy(line.begin(), line.end(), small.begin());
-        std::copy(delimiter.begin(), delimiter.end(), end);
+        line.copy(small.data(), line.size());
+        // Mostly it is "\r\n", and for so little a call of memcpy takes longer than the copying.
+        char* const end = small.data() + line.size();
+        for (std::size_t i = 0; i < delimiter.size(); ++i) end[i] = delimiter[i];
         transport.write(BytesView(small.data(), size));
         return;
     }

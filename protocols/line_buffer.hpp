@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 
 #include <torsion/core/bytes.hpp>
 #include <torsion/core/transport.hpp>
@@ -22,7 +23,10 @@ public:
     static constexpr std::size_t npos = Bytes::npos;
 
     /// Begins a delivery. Nothing is lent yet.
-    void lend(BytesView data) noexcept { lent_ = data; }
+    void lend(BytesView data) noexcept {
+        lent_ = data;
+        lentBegin_ = data.data();
+    }
 
     /// Ends it: copies what has not been taken.
     void settle();
@@ -44,7 +48,25 @@ public:
     }
 
     /// Takes the line of which findLine has just told the length, and the delimiter behind it. @return the line
-    BytesView takeLine(std::size_t length, std::size_t delimiterLength) noexcept;
+    BytesView takeLine(std::size_t length, std::size_t delimiterLength) noexcept {
+        if (heldBegin_ != held_.size()) {
+            const BytesView line = unreadHeld().substr(0, length);
+            heldBegin_ += length + delimiterLength;
+            return line;
+        }
+        const BytesView line = lent_.substr(0, length);
+        lent_.remove_prefix(length + delimiterLength);
+        return line;
+    }
+
+    /// @p line with the @p delimiter behind it where both lie as they came, if it is the line that takeLine has given
+    /// last, in one delivery: to send it back, or on, it needs no copy. Empty if it is not.
+    BytesView asReceived(BytesView line, BytesView delimiter) const noexcept {
+        const char* const end = line.data() + line.size();
+        const bool inFront = lent_.data() == end + delimiter.size() && std::less_equal<>()(lentBegin_, line.data());
+        if (!inFront || BytesView(end, delimiter.size()) != delimiter) return {};
+        return {line.data(), line.size() + delimiter.size()};
+    }
 
     /// Takes everything, in one piece.
     BytesView takeAll();
@@ -59,7 +81,11 @@ public:
 private:
     enum class Source : unsigned char { none, held, lent };
 
-    void mergeBehind();
+    void mergeBehind() {
+        allFrom_ = Source::none;
+        if (!behind_.empty()) addBehind();
+    }
+    void addBehind();
     void hold(BytesView data);
     void dropHeld() noexcept;
     BytesView unreadHeld() const noexcept { return BytesView(held_).substr(heldBegin_); }
@@ -69,6 +95,7 @@ private:
     std::size_t searched_ = 0;   ///< no delimiter begins before this place of held_ ...
     Bytes searchedFor_;          ///< ... if it is this one
     BytesView lent_;
+    const char* lentBegin_ = nullptr;  ///< where the delivery began of which lent_ is left
     Bytes behind_;
     BytesView all_;  ///< what takeAll gave
     Source allFrom_ = Source::none;

@@ -10,6 +10,15 @@ void LineReceiver::rawDataReceived(BytesView) {
 
 void LineReceiver::lineLengthExceeded(BytesView) { transport().loseConnection(); }
 
+void LineReceiver::sendLine(BytesView line) {
+    const BytesView whole = buffer_.asReceived(line, delimiter);
+    if (!whole.empty()) {
+        transport().write(whole);
+    } else {
+        detail::writeLine(transport(), line, delimiter);
+    }
+}
+
 void LineReceiver::dataReceived(BytesView data) {
     if (busy_) {
         buffer_.append(data);

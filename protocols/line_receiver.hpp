@@ -39,7 +39,7 @@ public:
     virtual void lineLengthExceeded(BytesView line);
 
     /// Sends @p line and the delimiter, in one write. A delimiter inside @p line is not looked for.
-    void sendLine(BytesView line) { detail::writeLine(transport(), line, delimiter); }
+    void sendLine(BytesView line);
 
     /// From now on octets go to rawDataReceived: the rest of what is buffered in one call, after the present one
     /// (LR-4).

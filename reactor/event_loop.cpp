@@ -1,6 +1,7 @@
 #include <torsion/reactor/event_loop.hpp>
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,9 +13,6 @@ namespace torsion::detail {
 
 namespace {
 
-/// Longer waits overflow in some kernels (DC-8).
-constexpr Duration kLongestWait = std::chrono::seconds(2147483);
-
 struct ConfigDeleter {
     void operator()(event_config* config) const noexcept { event_config_free(config); }
 };
@@ -24,56 +22,62 @@ struct ConfigDeleter {
 EventLoop::EventLoop() {
     const std::unique_ptr<event_config, ConfigDeleter> config(event_config_new());
     if (!config) throw std::bad_alloc();
-    // Without the precise timer libevent is up to 5 ms late; its locks are of no use to one thread.
-    event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK);
+    // One thread needs no locks, and who has no timers in libevent needs no time from it. Its own timers are too coarse
+    // without EVENT_BASE_FLAG_PRECISE_TIMER, and with it cost a timerfd_settime each turn.
+    event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME | EVENT_BASE_FLAG_NOLOCK);
     base_.reset(event_base_new_with_config(config.get()));
     if (!base_) throw std::runtime_error("libevent found no way to wait for events");
     wakeDescriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wakeDescriptor_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-    // Always registered: a base without events returns from its loop at once.
-    event_assign(&wakeEvent_, base_.get(), wakeDescriptor_, EV_READ | EV_PERSIST, &EventLoop::onWakeUp, this);
-    event_add(&wakeEvent_, nullptr);
-    evtimer_assign(
-        &timerEvent_, base_.get(),
+    timerDescriptor_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (wakeDescriptor_ < 0 || timerDescriptor_ < 0) {
+        const int error = errno;
+        close();
+        throw std::system_error(error, std::generic_category(), wakeDescriptor_ < 0 ? "eventfd" : "timerfd_create");
+    }
+    // Edge-triggered, so that neither ever has to be read: each write, and each expiry, is a new edge. Always
+    // registered: a base without events returns from its loop at once.
+    event_assign(
+        &wakeEvent_, base_.get(), wakeDescriptor_, EV_READ | EV_ET | EV_PERSIST, [](evutil_socket_t, short, void*) {},
+        nullptr);
+    event_assign(
+        &timerEvent_, base_.get(), timerDescriptor_, EV_READ | EV_ET | EV_PERSIST,
         [](evutil_socket_t, short, void* loop) { static_cast<EventLoop*>(loop)->armed_.reset(); }, this);
+    event_add(&wakeEvent_, nullptr);
+    event_add(&timerEvent_, nullptr);
 }
 
 EventLoop::~EventLoop() {
     removeSignals();
     event_del(&timerEvent_);
     event_del(&wakeEvent_);
-    close(wakeDescriptor_);
+    close();
+}
+
+void EventLoop::close() noexcept {
+    if (wakeDescriptor_ >= 0) ::close(wakeDescriptor_);
+    if (timerDescriptor_ >= 0) ::close(timerDescriptor_);
 }
 
 Duration EventLoop::now() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
 
+void EventLoop::arm(Duration deadline) {
+    const Duration when = std::max(deadline, Duration(1));  // zero would disarm it
+    itimerspec timer{};
+    timer.it_value.tv_sec = static_cast<time_t>(when / std::chrono::seconds(1));
+    timer.it_value.tv_nsec = static_cast<long>((when % std::chrono::seconds(1)).count());
+    timerfd_settime(timerDescriptor_, TFD_TIMER_ABSTIME, &timer, nullptr);
+    armed_ = deadline;
+}
+
 void EventLoop::wait(std::optional<Duration> deadline, bool busy) {
-    if (!busy && deadline != armed_) {
-        if (deadline) {
-            const Duration left = std::clamp(*deadline - now(), Duration::zero(), kLongestWait);
-            // Rounded up, or the loop would spin through the last microsecond.
-            const auto microseconds = std::chrono::ceil<std::chrono::microseconds>(left).count();
-            timeval timeout{};
-            timeout.tv_sec = static_cast<time_t>(microseconds / 1000000);
-            timeout.tv_usec = static_cast<suseconds_t>(microseconds % 1000000);
-            evtimer_add(&timerEvent_, &timeout);
-        } else {
-            evtimer_del(&timerEvent_);
-        }
-        armed_ = deadline;
-    }
+    // Timers are mostly put off, and not run: then it is cheaper to wake up once in vain than to set it each time.
+    if (!busy && deadline && (!armed_ || *deadline < *armed_)) arm(*deadline);
     event_base_loop(base_.get(), busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
 }
 
 void EventLoop::wakeUp() noexcept {
     const std::uint64_t one = 1;
     while (write(wakeDescriptor_, &one, sizeof one) < 0 && errno == EINTR) {
-    }
-}
-
-void EventLoop::onWakeUp(evutil_socket_t descriptor, short, void*) {
-    std::uint64_t count = 0;
-    while (read(descriptor, &count, sizeof count) < 0 && errno == EINTR) {
     }
 }
 

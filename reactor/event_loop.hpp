@@ -47,13 +47,15 @@ private:
         Function<void()> handler;
     };
 
-    static void onWakeUp(evutil_socket_t descriptor, short what, void* loop);
+    void arm(Duration deadline);
+    void close() noexcept;
 
     std::unique_ptr<event_base, BaseDeleter> base_;
     int wakeDescriptor_ = -1;
+    int timerDescriptor_ = -1;
     event wakeEvent_;
     event timerEvent_;
-    std::optional<Duration> armed_;
+    std::optional<Duration> armed_;  ///< when the timer will wake us; not later than the deadline
     std::vector<std::unique_ptr<Signal>> signals_;
 };
 

@@ -1,11 +1,15 @@
 #include <torsion/reactor/libevent_reactor.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <csignal>
-#include <cstring>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include <torsion/core/log.hpp>
+#include <torsion/core/type_name.hpp>
 #include <torsion/reactor/event_loop.hpp>
 #include <torsion/reactor/name_resolver.hpp>
 #include <torsion/reactor/system_events.hpp>
@@ -23,7 +27,16 @@ thread_local LibeventReactor* currentReactor = nullptr;
 /// Two event bases that both watch signals lose them: the first one to ask has them.
 std::atomic<LibeventReactor*> signalOwner{nullptr};
 
+/// Room for so many calls from threads is kept from one pass to the next.
+constexpr std::size_t kKeptThreadCalls = 8192;
+
 }  // namespace
+
+struct LibeventReactor::Shared {
+    std::mutex mutex;
+    std::vector<Function<void()>> calls;  ///< of callFromThread, guarded by the mutex
+    std::atomic<std::thread::id> owner{};
+};
 
 class LibeventReactor::Loop : public detail::EventLoop {};
 
@@ -86,10 +99,20 @@ public:
 
 private:
     template <class Call>
-    static void fenced(Watch* self, Call call) {
-        DescriptorListener& listener = self->listener_;
+    static void deliver(void* watch, Call call) {
+        DescriptorListener& listener = static_cast<Watch*>(watch)->listener_;
+        LibeventReactor& reactor = *static_cast<Watch*>(watch)->reactor_;
+        if (reactor.turnBegin_ == 0) reactor.turnBegin_ = detail::ticks();
+        if (reactor.slowCallback_ != 0) {
+            reactor.timed(listener.servedType(), [&] { fenced(listener, call); });
+        } else {
+            fenced(listener, call);
+        }
+    }
+    template <class Call>
+    static void fenced(DescriptorListener& listener, Call call) {
         try {
-            (listener.*call)();
+            call(listener);
         } catch (...) {
             const Failure failure = Failure::current();
             log::err(failure, "in a descriptor's listener");
@@ -97,10 +120,10 @@ private:
         }
     }
     static void onReadable(evutil_socket_t, short, void* self) {
-        fenced(static_cast<Watch*>(self), &DescriptorListener::readable);
+        deliver(self, [](DescriptorListener& listener) { listener.readable(); });
     }
     static void onWritable(evutil_socket_t, short, void* self) {
-        fenced(static_cast<Watch*>(self), &DescriptorListener::writable);
+        deliver(self, [](DescriptorListener& listener) { listener.writable(); });
     }
 
     LibeventReactor* reactor_;
@@ -115,12 +138,14 @@ private:
 };
 
 LibeventReactor::LibeventReactor()
-    : timers_([] { return detail::EventLoop::now(); }),
+    : scale_(detail::TickScale::measured()),
+      timers_([] { return detail::EventLoop::now(); }),
       turn_(*this),
       loop_(std::make_unique<Loop>()),
       events_(std::make_unique<SystemEvents>()),
       resolver_(std::make_shared<GAIResolver>(*this)),
       pool_(std::make_unique<ThreadPool>()),
+      shared_(std::make_unique<Shared>()),
       previous_(currentReactor) {
     currentReactor = this;
 }
@@ -134,8 +159,8 @@ LibeventReactor::~LibeventReactor() {
     for (;;) {
         std::vector<Function<void()>> calls;
         {
-            const std::lock_guard lock(threadCallsMutex_);
-            calls.swap(threadCalls_);
+            const std::lock_guard lock(shared_->mutex);
+            calls.swap(shared_->calls);
         }
         const bool more = !calls.empty() || timers_.next().has_value() || turn_.busy() || !watches_.empty();
         if (!more) break;
@@ -160,7 +185,7 @@ void LibeventReactor::assertThread() const {
 
 bool LibeventReactor::onOwnThread() const {
     return !inRun_.load(std::memory_order_relaxed) ||
-           owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+           shared_->owner.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 Duration LibeventReactor::seconds() const { return detail::EventLoop::now(); }
@@ -179,7 +204,7 @@ std::vector<DelayedCall> LibeventReactor::getDelayedCalls() const {
 
 void LibeventReactor::run(bool installSignalHandlers) {
     if (inRun_) throw ReactorAlreadyRunning();
-    owner_ = std::this_thread::get_id();
+    shared_->owner = std::this_thread::get_id();
     inRun_ = true;
     ++runs_;
     leaveLoop_ = false;
@@ -201,15 +226,59 @@ void LibeventReactor::run(bool installSignalHandlers) {
 }
 
 void LibeventReactor::iterate() {
+    if (turnBegin_ == 0) turnBegin_ = detail::ticks();  // no descriptor was ready
     runThreadCalls();
     turn_.begin();
-    timers_.runDue(seconds());
+    if (!timers_.empty()) runTimers();
     if (stopRequested_ && !stopping_) beginShutdown();
     turn_.end();
+    countTurn();
     if (leaveLoop_) return;
-    const bool busy = turn_.busy() || (stopRequested_ && !stopping_);
-    loop_->wait(timers_.next(), busy);
+    asleep_ = true;  // first: who posts after we have looked at the flag must see it
+    const bool busy = turn_.busy() || (stopRequested_ && !stopping_) || wakeUpPending_;
+    loop_->wait(timers_.next(), busy);  // the next turn begins in there
+    asleep_.store(false, std::memory_order_relaxed);
     turn_.end();
+}
+
+void LibeventReactor::runTimers() {
+    const auto run = [this] { turn_.counters().timersRun += timers_.runDue(seconds()); };
+    if (slowCallback_ != 0) {
+        timed(typeid(TimerHeap), run);
+    } else {
+        run();
+    }
+}
+
+/// A turn lasts from the first callback of a descriptor to the next wait.
+void LibeventReactor::countTurn() noexcept {
+    ReactorCounters& counters = turn_.counters();
+    const std::uint64_t took = scale_.microseconds(detail::ticks() - std::exchange(turnBegin_, 0));
+    const auto place = static_cast<std::size_t>(std::bit_width(took));
+    ++counters.turns;
+    ++counters.turnDurations[std::min(place, ReactorCounters::kTurnDurations - 1)];
+    if (took > longestTurn_) {
+        longestTurn_ = took;
+        counters.longestTurn = std::chrono::microseconds(took);
+    }
+}
+
+/// Makes a call that is to be named if it is slow.
+template <class Call>
+void LibeventReactor::timed(const std::type_info& culprit, Call&& call) {
+    const std::uint64_t begin = detail::ticks();
+    call();
+    const std::uint64_t took = detail::ticks() - begin;
+    if (took < slowCallback_) return;
+    const bool timers = culprit == typeid(TimerHeap);
+    log::warn("slow callback: " + (timers ? std::string("the timers that were due") : typeName(culprit)) +
+              " held up the reactor for " + std::to_string(scale_.microseconds(took) / 1000) + " ms");
+}
+
+void LibeventReactor::warnOfSlowCallbacks(Duration threshold) {
+    assertThread();
+    if (threshold < Duration::zero()) throw ValueError("the threshold of a slow callback is zero (off) or more");
+    slowCallback_ = threshold == Duration::zero() ? 0 : std::max<std::uint64_t>(scale_.ticksIn(threshold), 1);
 }
 
 void LibeventReactor::stop() {
@@ -340,24 +409,26 @@ std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, 
 void LibeventReactor::callFromThread(Function<void()> function) {
     if (!function) throw ValueError("callFromThread needs a function to call");
     {
-        const std::lock_guard lock(threadCallsMutex_);
-        threadCalls_.push_back(std::move(function));
+        const std::lock_guard lock(shared_->mutex);
+        shared_->calls.push_back(std::move(function));
     }
-    wakeUp();
+    // The lock has shown us whether these calls have been taken since: then the flag was lowered before.
+    if (!wakeUpPending_.load(std::memory_order_relaxed)) wakeUp();
 }
 
 void LibeventReactor::wakeUp() {
-    // One write is enough until the loop has seen it.
-    if (!wakeUpPending_.exchange(true)) loop_->wakeUp();
+    // One write is enough until the loop has seen it, and none if it looks at the flag before it waits.
+    if (!wakeUpPending_.exchange(true) && asleep_) loop_->wakeUp();
 }
 
 void LibeventReactor::runThreadCalls() {
-    if (!wakeUpPending_.exchange(false)) return;
-    std::vector<Function<void()>> calls;
+    if (!wakeUpPending_.load(std::memory_order_relaxed) || !wakeUpPending_.exchange(false)) return;
+    std::vector<Function<void()>> calls = std::exchange(spareCalls_, {});
     {
-        const std::lock_guard lock(threadCallsMutex_);
-        calls.swap(threadCalls_);  // what is posted from now on waits for the next pass (TH-2)
+        const std::lock_guard lock(shared_->mutex);
+        calls.swap(shared_->calls);  // what is posted from now on waits for the next pass (TH-2)
     }
+    turn_.counters().threadCalls += calls.size();
     for (Function<void()>& call : calls) {
         try {
             call();
@@ -366,6 +437,8 @@ void LibeventReactor::runThreadCalls() {
         }
         call = nullptr;
     }
+    calls.clear();
+    if (calls.capacity() <= kKeptThreadCalls) spareCalls_ = std::move(calls);
 }
 
 void LibeventReactor::callInThread(Function<void()> function) {

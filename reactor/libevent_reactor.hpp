@@ -1,14 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
+#include <typeinfo>
 #include <vector>
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/reactor.hpp>
+#include <torsion/core/ticks.hpp>
 #include <torsion/core/timer_heap.hpp>
 
 namespace torsion {
@@ -54,6 +55,17 @@ public:
                                           const ssl::ContextFactory& options, Duration timeout = kDefaultConnectTimeout,
                                           const Address& bindAddress = Address()) override;
 
+    // ReactorUNIX, ReactorSocket
+    std::shared_ptr<ListeningPort> listenUNIX(const std::string& path, std::shared_ptr<Factory> factory,
+                                              int backlog = kDefaultBacklog, unsigned mode = kDefaultMode,
+                                              bool wantPID = false) override;
+    std::shared_ptr<Connector> connectUNIX(const std::string& path, std::shared_ptr<ClientFactory> factory,
+                                           Duration timeout = kDefaultConnectTimeout, bool checkPID = false) override;
+    std::shared_ptr<ListeningPort> adoptStreamPort(int fileDescriptor, Address::Kind addressFamily,
+                                                   std::shared_ptr<Factory> factory) override;
+    void adoptStreamConnection(int fileDescriptor, Address::Kind addressFamily,
+                               std::shared_ptr<Factory> factory) override;
+
     // ReactorThreads
     void callFromThread(Function<void()> function) override;
     void wakeUp() override;
@@ -71,6 +83,14 @@ public:
     void keepForever(Deferred<void> deferred) { forever_.push_back(std::move(deferred)); }
     void cancelForever();
 
+    /// What this reactor has done so far; see ReactorCounters. On its own thread.
+    ReactorCounters counters() const { return turn_.counters(); }
+
+    /// Logs a warning, with the name of the protocol's type, whenever one callback has held up the reactor for
+    /// @p threshold or longer, as asyncio does in its debug mode. Zero, the default, is off. While it is on, each
+    /// callback is timed. @throws ValueError if negative
+    void warnOfSlowCallbacks(Duration threshold);
+
     /// The number of the signal that stopped the last run, or 0.
     int exitSignal() const noexcept { return exitSignal_; }
 
@@ -80,6 +100,10 @@ private:
     class SystemEvents;
 
     void iterate();
+    void runTimers();
+    void countTurn() noexcept;
+    template <class Call>
+    void timed(const std::type_info& culprit, Call&& call);
     void runThreadCalls();
     void disconnectAll(const Failure& reason);
     void beginShutdown();
@@ -88,6 +112,10 @@ private:
     void assertThread() const;
     bool onOwnThread() const;
 
+    detail::TickScale scale_;
+    std::uint64_t turnBegin_ = 0;     ///< in ticks; 0 while it has not begun
+    std::uint64_t longestTurn_ = 0;   ///< in microseconds
+    std::uint64_t slowCallback_ = 0;  ///< in ticks; 0 is none
     TimerHeap timers_;
     Turn turn_;
     std::unique_ptr<Loop> loop_;
@@ -97,12 +125,13 @@ private:
     std::unique_ptr<ThreadPool> pool_;
     std::vector<Deferred<void>> forever_;
 
-    std::mutex threadCallsMutex_;
-    std::vector<Function<void()>> threadCalls_;
+    struct Shared;  // with other threads; who includes this need not compile <thread> and <mutex>
+    const std::unique_ptr<Shared> shared_;
+    std::vector<Function<void()>> spareCalls_;  ///< empty, with room for the next calls from threads
     std::atomic<bool> wakeUpPending_{false};
+    std::atomic<bool> asleep_{false};  ///< in its wait, or about to be
     std::atomic<bool> stopRequested_{false};
 
-    std::atomic<std::thread::id> owner_{};
     std::atomic<bool> inRun_{false};
     std::atomic<unsigned> runs_{0};  ///< tells what was asked of a run that is over by now
     bool running_ = false;           ///< from the second phase of the startup event on

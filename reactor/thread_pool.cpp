@@ -1,7 +1,5 @@
 #include <torsion/reactor/thread_pool.hpp>
 
-#include <csignal>
-
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
@@ -14,6 +12,7 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/reactor/signals_blocked.hpp>
 
 namespace torsion {
 
@@ -22,21 +21,7 @@ namespace {
 using Threads = std::vector<std::thread>;
 using Jobs = std::deque<Function<void()>>;
 
-/// Signals blocked while it lives, for a thread that is born then to inherit that.
-class SignalsBlocked {
-public:
-    SignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-private:
-    sigset_t before_;
-};
+using detail::SignalsBlocked;
 
 void checkLimits(std::size_t minimum, std::size_t maximum) {
     if (maximum == 0 || minimum > maximum) throw ValueError("a thread pool needs minimum <= maximum and maximum > 0");

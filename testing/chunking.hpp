@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <torsion/core/bytes.hpp>
-#include <torsion/core/error.hpp>
 #include <torsion/core/protocol.hpp>
+#include <torsion/testing/results.hpp>
 
 /// The chunking law: what a protocol does must not depend on how the octets that it gets are cut.
 namespace torsion::testing {
@@ -31,7 +31,10 @@ private:
 };
 
 /// A protocol did different things for different cuts. The message has both, the cut, and the seed.
-TORSION_ERROR(ChunkingViolation, detail::ExactError, "The chunking law does not hold");
+class ChunkingViolation : public FailTest {
+public:
+    explicit ChunkingViolation(const std::string& detail) : FailTest("The chunking law does not hold: " + detail) {}
+};
 
 struct ChunkingOptions {
     /// Inputs of up to this many octets are cut in every way there is, 2^(n-1).

@@ -7,28 +7,9 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/testing/printable.hpp>
 
 namespace torsion::testing {
-
-namespace {
-
-std::string printable(BytesView data) {
-    std::string text;
-    for (const char c : data) {
-        if (c == '\r') {
-            text += "\\r";
-        } else if (c == '\n') {
-            text += "\\n";
-        } else if (c >= ' ' && c <= '~') {
-            text += c;
-        } else {
-            text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        }
-    }
-    return text;
-}
-
-}  // namespace
 
 FakeTransport::FakeTransport(std::shared_ptr<task::Clock> clock, Address host, Address peer)
     : clock_(std::move(clock)), hostAddress_(std::move(host)), peerAddress_(std::move(peer)) {}
@@ -37,6 +18,7 @@ FakeTransport::~FakeTransport() = default;
 
 void FakeTransport::note(const std::string& event) const {
     if (trace_) trace_(event);
+    if (recent_ != nullptr) recent_->push_back(event);
 }
 
 template <class F>
@@ -65,8 +47,9 @@ void FakeTransport::writeView(BytesView data) {
         return;
     }
     output_.append(data);
+    peak_ = std::max(peak_, output_.size());
     pullAsked_ = false;
-    if (producer_ && streaming_ && !producerPaused_ && output_.size() > kHighWater) {
+    if (producer_ && streaming_ && !producerPaused_ && output_.size() > highWater()) {
         producerPaused_ = true;
         const std::shared_ptr<Producer> keep = producer_;
         keep->pauseProducing();
@@ -140,24 +123,41 @@ bool FakeTransport::finish() {
         protocol->deliverConnectionLost(*loss_);
         turn().deferDeletion(protocol);
     }
+    if (const auto hook = std::exchange(lossHook_, nullptr)) hook(*loss_);
     return true;
 }
 
-bool FakeTransport::send() {
+bool FakeTransport::send(bool impatient) {
+    partial_ = false;
     if (lost_ || loss_) return false;
-    const bool sent = transmit();
+    const bool sent = transmit(impatient);
     const bool asked = askProducer();
     return close() || sent || asked;
 }
 
-bool FakeTransport::transmit() {
+/// How many of @p available octets come to this end now, by its segmentation.
+std::size_t FakeTransport::segment(std::size_t available, bool impatient) {
+    const std::size_t octets = segmentation_(available);
+    if (octets != 0 && octets <= available) return octets;
+    return impatient ? available : 0;
+}
+
+bool FakeTransport::transmit(bool impatient) {
+    if (output_.empty()) return false;
     const bool heard = !other_->lost_ && !other_->loss_;
-    const std::size_t room = other_->wireCapacity_ - std::min(other_->wireCapacity_, other_->wire_.size());
-    const std::size_t octets = heard ? std::min(room, output_.size()) : output_.size();
+    std::size_t octets = output_.size();
+    if (heard && other_->unbuffered_) {
+        if (!other_->reading() || !other_->wire_.empty()) return false;
+        octets = other_->segment(std::min(octets, Turn::kReadSize), impatient);
+    } else if (heard) {
+        octets = std::min(octets, other_->wireCapacity_ - std::min(other_->wireCapacity_, other_->wire_.size()));
+    }
     if (octets == 0) return false;
+    partial_ = octets < output_.size();
+    sent_ += octets;
     const BytesView data = output_.view().substr(0, octets);
     if (tap_) tap_(data);
-    if (trace_) note(fmt::format("sends {}: {}", octets, printable(data)));
+    if (trace_ || recent_ != nullptr) note(fmt::format("sends {}: {}", octets, printable(data)));
     if (heard) {
         other_->wire_.append(data);
     } else if (readClosed_) {
@@ -169,7 +169,7 @@ bool FakeTransport::transmit() {
 
 bool FakeTransport::askProducer() {
     if (!producer_ || loss_) return false;
-    const bool ask = streaming_ ? producerPaused_ && output_.size() <= kLowWater : output_.empty() && !pullAsked_;
+    const bool ask = streaming_ ? producerPaused_ && output_.size() <= lowWater() : output_.empty() && !pullAsked_;
     if (!ask) return false;
     producerPaused_ = false;
     pullAsked_ = true;
@@ -212,11 +212,9 @@ bool FakeTransport::receive(bool impatient) {
         return true;
     }
     const std::size_t available = std::min(wire_.size(), Turn::kReadSize);
-    std::size_t octets = segmentation_(available);
-    if (octets == 0 || octets > available) {
-        if (!impatient) return false;
-        octets = available;
-    }
+    const std::size_t octets = unbuffered_ ? available : segment(available, impatient);
+    if (octets == 0) return false;
+    partial_ = partial_ || octets < wire_.size();
     deliver(octets);
     return true;
 }
@@ -225,6 +223,7 @@ void FakeTransport::deliver(std::size_t octets) {
     char* const buffer = turn().readBuffer().data();
     std::memcpy(buffer, wire_.view().data(), octets);
     wire_.consume(octets);
+    delivered_ += octets;
     contain([&] { protocol_->dataReceived(BytesView(buffer, octets)); });
     std::memset(buffer, 0xDD, octets);  // who kept the view shall notice
 }

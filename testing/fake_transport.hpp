@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <torsion/core/abilities.hpp>
 #include <torsion/core/protocol.hpp>
@@ -47,6 +49,25 @@ public:
 
     /// Gets a line of text for everything that happens at this end.
     void setTrace(std::function<void(const std::string&)> trace) { trace_ = std::move(trace); }
+
+    /// Octets come only when the peer reads them: there is no wire that holds any while it does not, and a push
+    /// producer is paused by each write until the peer has taken all (the unbuffered pipe of KJ). What a protocol
+    /// without a producer writes to a peer that does not read shows in bufferedBytes() and peakBufferedBytes(), all of
+    /// it.
+    void setUnbuffered(bool unbuffered) noexcept { unbuffered_ = unbuffered; }
+
+    /// The most octets that ever waited here to be sent.
+    std::size_t peakBufferedBytes() const noexcept { return peak_; }
+
+    /// How many octets went on the wire from here, and how many were delivered to the protocol here.
+    std::uint64_t sentBytes() const noexcept { return sent_; }
+    std::uint64_t deliveredBytes() const noexcept { return delivered_; }
+
+    /// Why connectionLost comes in the next turn, or came.
+    const std::optional<Failure>& loss() const noexcept { return loss_; }
+
+    /// Called with the reason when the protocol has been told of its loss.
+    void setLossHook(std::function<void(const Failure&)> hook) { lossHook_ = std::move(hook); }
 
     bool getFinishWriting() const noexcept { return finishWriting_; }
     bool paused() const noexcept { return paused_; }
@@ -93,11 +114,14 @@ private:
 
     // The steps of a turn, made by the pump. They tell whether anything happened.
     bool finish();
-    bool send();
+    bool send(bool impatient);
     bool receive(bool impatient);
 
     bool reading() const noexcept;
-    bool transmit();
+    std::size_t highWater() const noexcept { return unbuffered_ ? 0 : kHighWater; }
+    std::size_t lowWater() const noexcept { return unbuffered_ ? 0 : kLowWater; }
+    std::size_t segment(std::size_t available, bool impatient);
+    bool transmit(bool impatient);
     bool askProducer();
     bool close();
     void deliver(std::size_t octets);
@@ -122,6 +146,11 @@ private:
     Segmentation segmentation_ = segmentation::whole();
     std::function<void(BytesView)> tap_;
     std::function<void(const std::string&)> trace_;
+    std::function<void(const Failure&)> lossHook_;
+    std::vector<std::string>* recent_ = nullptr;  ///< where the pump wants to hear of everything, too
+    std::uint64_t sent_ = 0;
+    std::uint64_t delivered_ = 0;
+    std::size_t peak_ = 0;
     std::size_t wireCapacity_ = kDefaultWireCapacity;
     std::size_t outputLimit_ = kDefaultOutputLimit;
     bool streaming_ = false;
@@ -134,6 +163,8 @@ private:
     bool disconnecting_ = false;
     bool flushing_ = false;  ///< the peer's FIN came, and finishWriting is on
     bool lost_ = false;
+    bool unbuffered_ = false;
+    bool partial_ = false;  ///< this turn has moved a part only of what was there
     bool noDelay_ = false;
     bool keepAlive_ = false;
     bool finishWriting_ = false;

@@ -1,5 +1,11 @@
 #include <torsion/testing/io_pump.hpp>
 
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include <torsion/core/error.hpp>
 
 namespace torsion::testing {
@@ -33,21 +39,53 @@ IOPump::~IOPump() {
 
 bool IOPump::passTurn(bool impatient) {
     bool moved = false;
-    const bool ran = clock_->passTurn([&] {
+    clockRan_ = clock_->passTurn([&] {
         for (FakeTransport* end : {client_.get(), server_.get()}) moved = end->finish() || moved;
-        for (FakeTransport* end : {client_.get(), server_.get()}) moved = end->send() || moved;
+        for (FakeTransport* end : {client_.get(), server_.get()}) moved = end->send(impatient) || moved;
         for (FakeTransport* end : {client_.get(), server_.get()}) moved = end->receive(impatient) || moved;
     });
-    return moved || ran;
+    return moved || clockRan_;
 }
 
 bool IOPump::pump() { return passTurn(false) || passTurn(true); }
 
 bool IOPump::flush(std::size_t maxTurns) {
-    for (std::size_t turns = 0; turns <= maxTurns; ++turns) {
-        if (!pump()) return turns != 0;
+    if (maxTurns == 0) throw ValueError("IOPump::flush: at least one turn must be allowed");
+    const std::size_t longest =
+        maxTurns * std::min<std::size_t>(1000, std::numeric_limits<std::size_t>::max() / maxTurns);
+    std::size_t turns = 0;
+    for (std::size_t counted = 0; pump();) {
+        if (!client_->partial_ && !server_->partial_) ++counted;
+        if (++turns > longest || counted > maxTurns) throwRestless(turns, counted);
     }
-    throw RuntimeError("IOPump::flush: something still happens after " + std::to_string(maxTurns) + " turns");
+    return turns != 0;
+}
+
+void IOPump::setMaxTurns(std::size_t turns) {
+    if (turns == 0) throw ValueError("IOPump: at least one turn must be allowed");
+    maxTurns_ = turns;
+}
+
+/// Passes three more turns, and tells what happened in them.
+void IOPump::throwRestless(std::size_t turns, std::size_t counted) {
+    std::string text = fmt::format(
+        "IOPump::flush: something still happens after {} turns ({} counted). In the next three:", turns, counted);
+    for (int turn = 0; turn < 3; ++turn) {
+        std::vector<std::string> client, server;
+        client_->recent_ = &client;
+        server_->recent_ = &server;
+        const std::uint64_t before = client_->delivered_ + server_->delivered_;
+        const bool more = pump();
+        client_->recent_ = nullptr;
+        server_->recent_ = nullptr;
+        for (const std::string& event : client) text += "\n  client " + event;
+        for (const std::string& event : server) text += "\n  server " + event;
+        const std::uint64_t octets = client_->delivered_ + server_->delivered_ - before;
+        if (octets != 0) text += fmt::format("\n  {} octets are delivered", octets);
+        if (clockRan_) text += "\n  a posted call or a timer runs";
+        if (!more) text += "\n  nothing: it has just come to rest, and setMaxTurns() would let it";
+    }
+    throw RuntimeError(text);
 }
 
 void IOPump::advance(Duration amount) {
@@ -58,6 +96,11 @@ void IOPump::advance(Duration amount) {
 void IOPump::setSegmentation(const Segmentation& segmentation) {
     client_->setSegmentation(segmentation);
     server_->setSegmentation(segmentation);
+}
+
+void IOPump::setUnbuffered(bool unbuffered) {
+    client_->setUnbuffered(unbuffered);
+    server_->setUnbuffered(unbuffered);
 }
 
 void IOPump::breakConnection(const Failure& reason) {

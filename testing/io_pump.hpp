@@ -41,15 +41,26 @@ public:
     bool pump();
 
     /// Pumps until nothing happens any more. @return whether anything did
-    /// @throws RuntimeError if there is no end after @p maxTurns
-    bool flush(std::size_t maxTurns = kDefaultMaxTurns);
-    static constexpr std::size_t kDefaultMaxTurns = 1000000;
+    /// @throws RuntimeError if there is no end after maxTurns() turns; the text tells what goes on. Turns in which a
+    /// chosen segmentation or a full wire held something back do not count, but for a thousand times as many.
+    bool flush() { return flush(maxTurns_); }
+    bool flush(std::size_t maxTurns);
+
+    /// How many turns flush() passes at most, which is far more than a conversation takes that comes to rest (iosim
+    /// has the same number). @throws ValueError for zero
+    void setMaxTurns(std::size_t turns);
+    std::size_t maxTurns() const noexcept { return maxTurns_; }
+    static constexpr std::size_t kDefaultMaxTurns = 1000;
 
     /// Moves the time on, runs what is due, and flushes.
     void advance(Duration amount);
 
     /// How data is cut on its way to both ends (each with a copy of it). For one end: client().setSegmentation().
     void setSegmentation(const Segmentation& segmentation);
+
+    /// Both ends take octets from the peer only as they read them; see FakeTransport::setUnbuffered. A protocol that
+    /// does not stop writing then shows it.
+    void setUnbuffered(bool unbuffered = true);
 
     /// The network fails: both ends get @p reason in the next turn. For one end: client().breakConnection().
     void breakConnection(const Failure& reason = failureOf<ConnectionLost>());
@@ -64,10 +75,13 @@ public:
 
 private:
     bool passTurn(bool impatient);
+    [[noreturn]] void throwRestless(std::size_t turns, std::size_t counted);
 
     std::shared_ptr<task::Clock> clock_;
     std::shared_ptr<FakeTransport> client_;
     std::shared_ptr<FakeTransport> server_;
+    std::size_t maxTurns_ = kDefaultMaxTurns;
+    bool clockRan_ = false;  ///< a call or timer, in the latest turn
 };
 
 }  // namespace torsion::testing

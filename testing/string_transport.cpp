@@ -1,5 +1,7 @@
 #include <torsion/testing/string_transport.hpp>
 
+#include <utility>
+
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
 
@@ -86,6 +88,7 @@ void StringTransportWithDisconnection::finish(const Failure& reason) {
         }
     }
     if (const std::shared_ptr<Protocol> protocol = protocol_.lock()) protocol->deliverConnectionLost(reason);
+    if (const auto hook = std::exchange(lossHook_, nullptr)) hook(reason);
 }
 
 }  // namespace torsion::testing

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -129,6 +130,10 @@ public:
 
     /// Who is told. Held weakly: the test holds it.
     void setProtocol(const std::shared_ptr<Protocol>& protocol) { protocol_ = protocol; }
+    std::shared_ptr<Protocol> protocol() const noexcept { return protocol_.lock(); }
+
+    /// Called with the reason when the protocol has been told of its loss.
+    void setLossHook(std::function<void(const Failure&)> hook) { lossHook_ = std::move(hook); }
 
     void loseConnection() override;
     void abortConnection() override;
@@ -141,6 +146,7 @@ private:
     void finish(const Failure& reason);
 
     std::weak_ptr<Protocol> protocol_;
+    std::function<void(const Failure&)> lossHook_;
     bool losing_ = false;
 };
 

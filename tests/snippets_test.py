@@ -8,7 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-PAGES = {"docs/tls.md": "docs/snippets/tls.cpp", "docs/onion.md": "docs/snippets/onion.cpp"}
+PAGES = {"docs/logging.md": "docs/snippets/logging.cpp", "docs/tls.md": "docs/snippets/tls.cpp", "docs/onion.md": "docs/snippets/onion.cpp",
+         "docs/reactors.md": "docs/snippets/reactors.cpp",
+         "docs/testing.md": "docs/snippets/testing.cpp"}
 BLOCK = re.compile(r"^```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,8 +51,11 @@ public:
     /// Decrypts one record, or what fits of it, into @p room. @param got set if ok
     Outcome read(std::span<char> room, std::size_t& got);
 
-    /// Encrypts all of @p data, in records of up to 16 KiB. Only after the handshake.
+    /// Encrypts all of @p data, in records of up to kRecordSize. Only after the handshake.
     Outcome write(BytesView data);
+
+    /// The most plaintext that fits in one record (RFC 8446, 5.1).
+    static constexpr std::size_t kRecordSize = 16384;
 
     /// Makes our close_notify. Reading goes on.
     Outcome shutdown();

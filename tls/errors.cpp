@@ -137,7 +137,7 @@ const char* explainReason(int reason) {
 }
 
 /// What to do about a certificate that was refused, or why it was.
-std::string adviseOnChain(int code, const ConnectionState& state) {
+std::string adviseOnChain(int code, const Refusal& refusal) {
     switch (code) {
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             return "it signed itself and is not among our trust roots; if it is the right one, trust it explicitly";
@@ -146,12 +146,12 @@ std::string adviseOnChain(int code, const ConnectionState& state) {
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
         case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-            return "its issuer '" + state.issuer +
+            return "its issuer '" + refusal.issuer +
                    "' is neither among our trust roots nor sent by the peer; trust the authority explicitly, have the "
                    "peer send "
                    "its whole chain, or install the platform's roots (package ca-certificates)";
-        case X509_V_ERR_CERT_HAS_EXPIRED: return "it expired at " + state.notAfter;
-        case X509_V_ERR_CERT_NOT_YET_VALID: return "it is valid from " + state.notBefore + "; is the clock right?";
+        case X509_V_ERR_CERT_HAS_EXPIRED: return "it expired at " + refusal.notAfter;
+        case X509_V_ERR_CERT_NOT_YET_VALID: return "it is valid from " + refusal.notBefore + "; is the clock right?";
         case X509_V_ERR_INVALID_PURPOSE:
             return "it was not made for this side of a TLS connection: its extendedKeyUsage must have serverAuth for a "
                    "server, clientAuth for a client";
@@ -163,22 +163,22 @@ std::string adviseOnChain(int code, const ConnectionState& state) {
         case X509_V_ERR_CA_KEY_TOO_SMALL: return "its key is too small for the security level";
         case X509_V_ERR_CA_MD_TOO_WEAK: return "it is signed with a digest too weak for the security level";
         case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-            return "it was not signed by the key of '" + state.issuer +
+            return "it was not signed by the key of '" + refusal.issuer +
                    "' that we know: the authority may have a new key, and we its old certificate";
         case X509_V_ERR_PATH_LENGTH_EXCEEDED: return "an authority above it may not have so many below itself";
         case X509_V_ERR_CERT_REVOKED:
-            return "the revocation list of '" + state.issuer + "' names it: it must be replaced";
+            return "the revocation list of '" + refusal.issuer + "' names it: it must be replaced";
         case X509_V_ERR_UNABLE_TO_GET_CRL:
-            return "revocationLists has no list of its issuer '" + state.issuer + "', and demands one";
+            return "revocationLists has no list of its issuer '" + refusal.issuer + "', and demands one";
         case X509_V_ERR_CRL_HAS_EXPIRED:
-            return "the revocation list of its issuer '" + state.issuer + "' is out of date: load a newer one";
+            return "the revocation list of its issuer '" + refusal.issuer + "' is out of date: load a newer one";
         case X509_V_ERR_CRL_NOT_YET_VALID:
-            return "the revocation list of its issuer '" + state.issuer + "' is from the future; is the clock right?";
+            return "the revocation list of its issuer '" + refusal.issuer + "' is from the future; is the clock right?";
         case X509_V_ERR_CRL_SIGNATURE_FAILURE:
         case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
-            return "the revocation list of its issuer '" + state.issuer + "' was signed with another key than its";
+            return "the revocation list of its issuer '" + refusal.issuer + "' was signed with another key than its";
         case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
-            return "its issuer '" + state.issuer + "' may not sign revocation lists (keyUsage cRLSign)";
+            return "its issuer '" + refusal.issuer + "' may not sign revocation lists (keyUsage cRLSign)";
         default: return "";
     }
 }
@@ -213,42 +213,42 @@ std::string listOf(const std::vector<std::string>& pins) {
     return text;
 }
 
-Failure pinFailure(const ConnectionState& state, std::vector<std::string> texts) {
-    const std::string text = "The peer's public key is not one that was pinned: its certificate for '" + state.subject +
-                             "' and those above it have " + listOf(state.pinsSeen) + ", and one of " +
-                             listOf(state.pinsWanted) +
+Failure pinFailure(const Refusal& refusal, std::vector<std::string> texts) {
+    const std::string text = "The peer's public key is not one that was pinned: its certificate for '" +
+                             refusal.subject + "' and those above it have " + listOf(refusal.pinsSeen) +
+                             ", and one of " + listOf(refusal.pinsWanted) +
                              " is wanted; if the key was changed on purpose, pin the new one, otherwise somebody may "
                              "sit in between";
-    return Failure(PinMismatch(text, std::move(texts), state.pinsSeen, state.pinsWanted));
+    return Failure(PinMismatch(text, std::move(texts), refusal.pinsSeen, refusal.pinsWanted));
 }
 
 Failure stapleFailure(const SSL* connection, std::vector<std::string> texts) {
-    const ConnectionState* state = ConnectionState::find(connection);
+    const Refusal* refusal = Refusal::find(connection);
     std::string text = "The peer's certificate is not accepted: ";
-    text += state != nullptr && !state->stapleProblem.empty() ? state->stapleProblem
-                                                              : "its revocation status could not be verified";
-    if (state != nullptr) text += " (subject '" + state->subject + "')";
+    text += refusal != nullptr && !refusal->stapleProblem.empty() ? refusal->stapleProblem
+                                                                  : "its revocation status could not be verified";
+    if (refusal != nullptr) text += " (subject '" + refusal->subject + "')";
     return Failure(CertificateVerifyError(text, std::move(texts)));
 }
 
 Failure verificationFailure(const SSL* connection, std::vector<std::string> texts) {
-    static const ConnectionState kNothingNoted;
-    const ConnectionState* found = ConnectionState::find(connection);
-    const ConnectionState& state = found != nullptr ? *found : kNothingNoted;
-    if (!state.pinsWanted.empty()) return pinFailure(state, std::move(texts));
+    static const Refusal kNothingNoted;
+    const Refusal* found = Refusal::find(connection);
+    const Refusal& refusal = found != nullptr ? *found : kNothingNoted;
+    if (!refusal.pinsWanted.empty()) return pinFailure(refusal, std::move(texts));
     const int code =
-        state.verifyError != X509_V_OK ? state.verifyError : static_cast<int>(SSL_get_verify_result(connection));
+        refusal.verifyError != X509_V_OK ? refusal.verifyError : static_cast<int>(SSL_get_verify_result(connection));
 
     if (isIdentityError(code)) {
         std::string text = "The peer's certificate is not for '" + wantedIdentity(connection, code) + "': it is for ";
-        text += state.names.empty()
-                    ? "no host at all, having no subjectAltName (its subject is '" + state.subject + "')"
-                    : quotedList(state.names);
+        text += refusal.names.empty()
+                    ? "no host at all, having no subjectAltName (its subject is '" + refusal.subject + "')"
+                    : quotedList(refusal.names);
         return Failure(VerificationError(text, std::move(texts)));
     }
     std::string text = std::string("The peer's certificate is not accepted: ") + X509_verify_cert_error_string(code) +
-                       " (subject '" + state.subject + "', depth " + std::to_string(state.depth) + ")";
-    const std::string advice = adviseOnChain(code, state);
+                       " (subject '" + refusal.subject + "', depth " + std::to_string(refusal.depth) + ")";
+    const std::string advice = adviseOnChain(code, refusal);
     if (!advice.empty()) text += "; " + advice;
     return Failure(CertificateVerifyError(text, std::move(texts)));
 }
@@ -275,8 +275,9 @@ Failure failureFromQueue(const ssl_st* connection) {
             return verificationFailure(connection, std::move(texts));
         }
         if (entry.reason == SSL_R_CALLBACK_FAILED && connection != nullptr) {
-            const ConnectionState* state = ConnectionState::find(connection);
-            if (state != nullptr && !state->refusal.empty()) return Failure(Error(state->refusal, std::move(texts)));
+            const Refusal* refusal = Refusal::find(connection);
+            if (refusal != nullptr && !refusal->serverName.empty())
+                return Failure(Error(refusal->serverName, std::move(texts)));
         }
         if (entry.reason == SSL_R_INVALID_STATUS_RESPONSE && connection != nullptr) {
             return stapleFailure(connection, std::move(texts));

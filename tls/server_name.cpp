@@ -60,13 +60,17 @@ void moveTo(SSL* connection, const Context& context) {
 }
 
 int decide(SSL* connection, int* alert) {
-    ConnectionState& state = ConnectionState::of(connection);
     const std::string_view sent = sentServerName(connection);
+    if (sent.empty() && ConnectionState::find(connection) == nullptr) return SSL_CLIENT_HELLO_SUCCESS;
+    ConnectionState& state = ConnectionState::of(connection);
+    // Nothing was kept of a first ClientHello without a name. That there was one shows in what we have answered.
+    if (!state.askedFor && BIO_number_written(SSL_get_wbio(connection)) > 0) state.askedFor = "";
     if (state.askedFor) {
         // A second ClientHello (RFC 8446, 4.1.2), which OpenSSL does not compare with the first. What was chosen stays:
         // by another name the connection would pass for one of an entry whose demands it has not met.
         if (*state.askedFor == sent) return SSL_CLIENT_HELLO_SUCCESS;
-        state.refusal = "The client's second ClientHello asks for another server name than its first";
+        Refusal::of(connection).serverName =
+            "The client's second ClientHello asks for another server name than its first";
         *alert = SSL_AD_ILLEGAL_PARAMETER;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -77,9 +81,10 @@ int decide(SSL* connection, int* alert) {
         moveTo(connection, *context);
         return SSL_CLIENT_HELLO_SUCCESS;
     }
-    state.refusal = sent.empty() ? "The client names no server (SNI), and there is no certificate for such clients"
-                                 : "The client asks for the server name '" + printable(sent) +
-                                       "', for which there is no certificate here";
+    Refusal::of(connection).serverName =
+        sent.empty()
+            ? "The client names no server (SNI), and there is no certificate for such clients"
+            : "The client asks for the server name '" + printable(sent) + "', for which there is no certificate here";
     *alert = sent.empty() ? SSL_AD_MISSING_EXTENSION : SSL_AD_UNRECOGNIZED_NAME;
     return SSL_CLIENT_HELLO_ERROR;
 }

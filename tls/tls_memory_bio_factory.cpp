@@ -49,7 +49,7 @@ void TLSMemoryBIOFactory::setCloseTimeout(Duration timeout) {
 }
 
 std::shared_ptr<ProtocolWrapper> TLSMemoryBIOFactory::wrap(std::shared_ptr<Protocol> protocol) {
-    return std::make_shared<TLSMemoryBIOProtocol>(self(), *options_, role_, std::move(protocol), connectionMade_);
+    return std::make_shared<TLSMemoryBIOProtocol>(self(), options_, role_, std::move(protocol), connectionMade_);
 }
 
 void TLSMemoryBIOFactory::protocolConnected(const std::shared_ptr<Protocol>& protocol, const Failure* raised) {

@@ -13,8 +13,12 @@ namespace torsion {
 
 namespace {
 
-/// The most plaintext that fits in one record (RFC 8446, 5.1).
-constexpr std::size_t kRecord = 16384;
+/// How many records are put together before the transport below gets them: 64 KiB of them.
+constexpr std::size_t kFlight = 4;
+/// More than what encryption adds to a record.
+constexpr std::size_t kRoomForOverhead = 128;
+/// Room for a few small writes; what has less is not kept for the next one (Turn::giveBytes).
+constexpr std::size_t kSmallWrites = 2048;
 
 ssl::SessionOptions sessionOptions(const std::shared_ptr<WrappingFactory>& factory) {
     ssl::SessionOptions options;
@@ -33,8 +37,13 @@ bool isSocketError(const Failure& reason) {
 TLSMemoryBIOProtocol::TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory, const ssl::ContextFactory& options,
                                            ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol,
                                            ConnectionMade connectionMade)
+    : TLSMemoryBIOProtocol(std::move(factory), options.share(), role, std::move(wrappedProtocol), connectionMade) {}
+
+TLSMemoryBIOProtocol::TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory,
+                                           std::shared_ptr<const ssl::ContextFactory> options, ssl::Role role,
+                                           std::shared_ptr<Protocol> wrappedProtocol, ConnectionMade connectionMade)
     : ProtocolWrapper(factory, std::move(wrappedProtocol)),
-      options_(options.share()),
+      options_(std::move(options)),
       engine_(options_->newSession(role, sessionOptions(factory)), *this),
       connects_(connectionMade == ConnectionMade::afterHandshake ? Connects::whenVerified : Connects::atOnce) {}
 
@@ -45,9 +54,7 @@ TLSMemoryBIOProtocol::TLSMemoryBIOProtocol(const ssl::ContextFactory& options, s
       engine_(options_->newSession(role, {}), *this),
       connects_(Connects::never) {}
 
-TLSMemoryBIOProtocol::~TLSMemoryBIOProtocol() {
-    if (timeout_.active()) timeout_.cancel();
-}
+TLSMemoryBIOProtocol::~TLSMemoryBIOProtocol() { expectNothing(); }
 
 void TLSMemoryBIOProtocol::makeConnection(std::shared_ptr<Transport> below) {
     setTransport(std::move(below));
@@ -74,8 +81,13 @@ void TLSMemoryBIOProtocol::connectWrapped() {
 }
 
 void TLSMemoryBIOProtocol::expect(Duration timeout, Function<void()> otherwise) {
-    if (timeout_.active()) timeout_.cancel();
+    expectNothing();
     timeout_ = turn().clock().callLater(timeout, std::move(otherwise));
+}
+
+void TLSMemoryBIOProtocol::expectNothing() {
+    if (timeout_.active()) timeout_.cancel();
+    timeout_ = DelayedCall();  // or an idle connection would keep the memory of its last one
 }
 
 // Input.
@@ -163,7 +175,7 @@ void TLSMemoryBIOProtocol::closedByBoth(BytesView rest) {
     sendCloseNotify();
     if (!alive()) return;
     over_ = true;
-    if (timeout_.active()) timeout_.cancel();
+    expectNothing();
     closed(rest);
 }
 
@@ -193,7 +205,8 @@ void TLSMemoryBIOProtocol::closed(BytesView) {
 
 void TLSMemoryBIOProtocol::handshakeFinished() {
     handshakeDone_ = true;
-    if (timeout_.active()) timeout_.cancel();
+    ++turn().counters().handshakes;
+    expectNothing();
     if (producer_) producer_->setWaiting(false);
     try {
         if (connects_ == Connects::whenVerified) connectWrapped();
@@ -232,7 +245,8 @@ void TLSMemoryBIOProtocol::settle(const Failure* failure) {
 }
 
 void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
-    if (timeout_.active()) timeout_.cancel();
+    expectNothing();
+    if (!handshakeDone_) ++turn().counters().handshakesFailed;
     over_ = true;
     pending_.clear();
     Failure reason = lost;
@@ -257,7 +271,25 @@ bool TLSMemoryBIOProtocol::takesWrites() const noexcept {
     return alive() && !closeSent_ && (!closing_ || producer_);  // TLS-7
 }
 
-void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) { writeView(data); }
+/// While one is there, what is written waits.
+class TLSMemoryBIOProtocol::Encrypting {
+public:
+    explicit Encrypting(TLSMemoryBIOProtocol& layer) noexcept : layer_(layer) { layer_.encrypting_ = true; }
+    Encrypting(const Encrypting&) = delete;
+    Encrypting& operator=(const Encrypting&) = delete;
+    ~Encrypting() {
+        layer_.encrypting_ = false;
+        layer_.flight_ = nullptr;
+    }
+
+private:
+    TLSMemoryBIOProtocol& layer_;
+};
+
+void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) {
+    writeView(data);
+    turn().giveBytes(std::move(data));
+}
 
 void TLSMemoryBIOProtocol::writeView(BytesView data) {
     if (!takesWrites() || data.empty()) return;
@@ -268,17 +300,40 @@ void TLSMemoryBIOProtocol::writeView(BytesView data) {
         return;
     }
     traffic_.plaintextWritten += data.size();
-    const bool ready = handshakeDone_ && !engine_.busy();
-    const std::size_t whole = ready && pending_.empty() ? data.size() / kRecord * kRecord : 0;
-    const BytesView rest = data.substr(whole);
-    if (pending_.empty() && pending_.capacity() < rest.size()) pending_ = turn().takeBytes();
-    pending_.append(rest);  // first, so that what a producer writes when it is told to pause comes behind it
-    if (whole > 0) {
-        encrypt(data.substr(0, whole));  // from where it is
-        if (!alive()) return;
+    const std::size_t record = ssl::Engine::kRecordSize;
+    if (!handshakeDone_ || busy() || pending_.size() + data.size() < record) {
+        gather(data);
+        schedule();
+        return;
     }
-    if (ready && pending_.size() >= kRecord) flush();
+    // Whole records go at once, the last part of a write waits for more.
+    Bytes begun = std::exchange(pending_, Bytes());
+    if (!begun.empty()) {
+        const BytesView filling = data.substr(0, (record - begun.size() % record) % record);
+        begun.append(filling);
+        data.remove_prefix(filling.size());
+    }
+    const std::size_t whole = data.size() / record * record;
+    gather(data.substr(whole));  // first, so that what a producer writes when it is told to pause comes behind it
+    {
+        const Encrypting encrypting(*this);
+        encrypt(begun);
+        encrypt(data.substr(0, whole));  // from where it is
+    }
+    turn().giveBytes(std::move(begun));
+    if (!alive()) return;
+    if (pending_.size() >= record) flush();
     if (!pending_.empty()) schedule();
+}
+
+/// Keeps @p data for a record that is not full yet.
+void TLSMemoryBIOProtocol::gather(BytesView data) {
+    if (data.empty()) return;
+    if (pending_.empty() && pending_.capacity() < kSmallWrites) {
+        pending_ = turn().takeBytes();
+        pending_.reserve(kSmallWrites);
+    }
+    pending_.append(data);
 }
 
 void TLSMemoryBIOProtocol::schedule() {
@@ -291,23 +346,49 @@ void TLSMemoryBIOProtocol::endOfTurn() noexcept {
 }
 
 void TLSMemoryBIOProtocol::flush() {
-    while (alive() && handshakeDone_ && !pending_.empty() && !engine_.busy()) {
-        Bytes data = std::move(pending_);
-        pending_ = Bytes();  // a producer that is told to pause may write
-        encrypt(data);
+    while (alive() && handshakeDone_ && !pending_.empty() && !busy()) {
+        Bytes data = std::exchange(pending_, Bytes());  // a producer that is told to pause may write
+        {
+            const Encrypting encrypting(*this);
+            encrypt(data);
+        }
         turn().giveBytes(std::move(data));
     }
 }
 
+/// Within an Encrypting. The records of a large write go to the transport below together: if that is TLS, too, it fills
+/// its own records with them, and if it is a socket they need not be copied again.
 void TLSMemoryBIOProtocol::encrypt(BytesView data) {
-    if (engine_.write(data) != ssl::Engine::Outcome::ok) fail(engine_.failure());
+    const std::size_t record = ssl::Engine::kRecordSize;
+    while (alive() && !data.empty()) {
+        const BytesView part = data.substr(0, kFlight * record);
+        data.remove_prefix(part.size());
+        Bytes flight;
+        if (part.size() > record) {
+            flight = turn().takeBytes();
+            flight.reserve(part.size() + (kFlight + 1) * kRoomForOverhead);
+            flight_ = &flight;
+        }
+        const ssl::Engine::Outcome outcome = engine_.write(part);
+        flight_ = nullptr;
+        if (!flight.empty()) transport().write(std::move(flight));
+        if (outcome != ssl::Engine::Outcome::ok) fail(engine_.failure());
+    }
+}
+
+void TLSMemoryBIOProtocol::ciphertext(BytesView data) {
+    traffic_.ciphertextWritten += data.size();
+    if (flight_ != nullptr) {
+        flight_->append(data);
+    } else {
+        transport().write(data);
+    }
 }
 
 // The end.
 
 void TLSMemoryBIOProtocol::finishClosing() {
-    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || engine_.busy())
-        return;
+    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || busy()) return;
     if (closeReceived_) {
         closedByBoth({});
     } else {
@@ -377,7 +458,7 @@ void TLSMemoryBIOProtocol::closeLayer() {
 
 void TLSMemoryBIOProtocol::finishSoon() {
     if (processing_) return;  // the end of process() does it
-    if (engine_.busy()) {     // a producer called us from inside its pauseProducing
+    if (busy()) {             // a producer called us from inside its pauseProducing
         schedule();
         return;
     }
@@ -409,12 +490,12 @@ void TLSMemoryBIOProtocol::abortConnection() {
     discarding_ = true;
     over_ = true;
     pending_.clear();
-    if (timeout_.active()) timeout_.cancel();
+    expectNothing();
     transport().abortConnection();
 }
 
 void TLSMemoryBIOProtocol::failConnection(const Failure& reason) {
-    if (alive() && handshakeDone_ && !engine_.busy()) {
+    if (alive() && handshakeDone_ && !busy()) {
         flush();
         sendCloseNotify();
     }
@@ -427,7 +508,7 @@ void TLSMemoryBIOProtocol::fail(const Failure& reason) {
     over_ = true;
     discarding_ = true;
     pending_.clear();
-    if (timeout_.active()) timeout_.cancel();
+    expectNothing();
     setDisconnecting();
     broken();
     transport().failConnection(reason);

@@ -46,6 +46,11 @@ public:
                          std::shared_ptr<Protocol> wrappedProtocol,
                          ConnectionMade connectionMade = ConnectionMade::beforeHandshake);
 
+    /// The same with a recipe that is shared already: one for all connections of a factory.
+    TLSMemoryBIOProtocol(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<const ssl::ContextFactory> options,
+                         ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol,
+                         ConnectionMade connectionMade = ConnectionMade::beforeHandshake);
+
     /// TLS under a protocol that is connected already and goes on (startTLS).
     TLSMemoryBIOProtocol(const ssl::ContextFactory& options, ssl::Role role, std::shared_ptr<Protocol> wrappedProtocol);
 
@@ -138,10 +143,7 @@ protected:
 
 private:
     // ssl::Engine::Output, EndOfTurn
-    void ciphertext(BytesView data) override {
-        traffic_.ciphertextWritten += data.size();
-        transport().write(data);
-    }
+    void ciphertext(BytesView data) override;
     void endOfTurn() noexcept override;
 
     void process(BytesView input);
@@ -153,6 +155,8 @@ private:
     void later(void (TLSMemoryBIOProtocol::*work)());
     void tellWriteConnectionLost();
     void deliver(BytesView plaintext);
+    class Encrypting;
+    void gather(BytesView data);
     void encrypt(BytesView data);
     void finishClosing();
     void finishSoon();
@@ -161,24 +165,28 @@ private:
     void schedule();
     void fail(const Failure& reason);
     void expect(Duration timeout, Function<void()> otherwise);
+    void expectNothing();
     void goOnAfterPause();
     bool takesWrites() const noexcept;
     std::size_t waitingBelow() const { return below_ != nullptr ? below_->bufferedBytes() : 0; }
     bool alive() const noexcept { return connected() && !over_; }
+    /// Whether ciphertext is being made: what is written meanwhile, by a producer that is told to pause, waits.
+    bool busy() const noexcept { return engine_.busy() || encrypting_; }
     TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
 
     std::shared_ptr<const ssl::ContextFactory> options_;
     ssl::Engine engine_;
-    Bytes pending_;  ///< plaintext that waits for the handshake or the end of the turn
-    Bytes held_;     ///< ciphertext that came or was left while reading was paused
+    Bytes pending_;            ///< plaintext that waits for the handshake or the end of the turn
+    Bytes held_;               ///< ciphertext that came or was left while reading was paused
+    Bytes* flight_ = nullptr;  ///< where the records of one write are put together, while it is encrypted
     std::shared_ptr<ProducerMembrane> producer_;
     DelayedCall timeout_;  ///< of the handshake, then of the close
     TLSTraffic traffic_;
     std::size_t outputLimit_ = kDefaultOutputLimit;
-    TCPTransport* below_ = nullptr;  ///< the ability of the transport below, looked up once
+    TCPTransport* below_ = nullptr;        ///< the ability of the transport below, looked up once
+    std::vector<Deferred<void>> waiting_;  ///< of established()
     unsigned depth_ = 0;
-    std::vector<Deferred<void>> waiting_;                                 ///< of established()
-    enum class Connects { never, atOnce, whenVerified, done } connects_;  ///< the wrapped protocol
+    enum class Connects : std::uint8_t { never, atOnce, whenVerified, done } connects_;  ///< the wrapped protocol
     bool handshakeDone_ = false;
     bool established_ = false;  ///< and the wrapped protocol has been told
     bool closing_ = false;      ///< close_notify shall go out behind what was written
@@ -189,6 +197,7 @@ private:
     bool halfClosing_ = false;    ///< closing_ came from loseWriteConnection: no timeout for the peer
     bool over_ = false;           ///< done or broken: nothing goes through any more
     bool processing_ = false;
+    bool encrypting_ = false;
     bool paused_ = false;
 };
 

@@ -43,31 +43,31 @@ SSL* connectionOf(X509_STORE_CTX* verification) noexcept {
     return static_cast<SSL*>(X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
 }
 
-void note(ConnectionState& state, X509* native) {
+void note(Refusal& refusal, X509* native) {
     const Certificate certificate = Certificate::fromNative(native);
-    state.subject = nameOf(certificate.getSubject());
-    state.issuer = nameOf(certificate.getIssuer());
-    state.notBefore = textOf(X509_get0_notBefore(native));
-    state.notAfter = textOf(X509_get0_notAfter(native));
-    state.names = certificate.subjectAltNames();
+    refusal.subject = nameOf(certificate.getSubject());
+    refusal.issuer = nameOf(certificate.getIssuer());
+    refusal.notBefore = textOf(X509_get0_notBefore(native));
+    refusal.notAfter = textOf(X509_get0_notAfter(native));
+    refusal.names = certificate.subjectAltNames();
 }
 
-void note(ConnectionState& state, X509_STORE_CTX* verification) {
-    state.verifyError = X509_STORE_CTX_get_error(verification);
-    state.depth = X509_STORE_CTX_get_error_depth(verification);
+void note(Refusal& refusal, X509_STORE_CTX* verification) {
+    refusal.verifyError = X509_STORE_CTX_get_error(verification);
+    refusal.depth = X509_STORE_CTX_get_error_depth(verification);
     X509* native = X509_STORE_CTX_get_current_cert(verification);
-    if (native != nullptr) note(state, native);
+    if (native != nullptr) note(refusal, native);
 }
 
-/// Whether one of @p certificates has a key that @p checks pin. If not, @p state is told what was seen.
-bool isPinned(const std::vector<X509*>& certificates, const PeerChecks& checks, ConnectionState& state) {
+/// Whether one of @p certificates has a key that @p checks pin. If not, @p refusal is told what was seen.
+bool isPinned(const std::vector<X509*>& certificates, const PeerChecks& checks, Refusal& refusal) {
     std::vector<std::string> seen;
     for (const X509* certificate : certificates) {
         seen.push_back(publicKeyPin(certificate));
         if (std::find(checks.pins.begin(), checks.pins.end(), seen.back()) != checks.pins.end()) return true;
     }
-    state.pinsSeen = std::move(seen);
-    state.pinsWanted = checks.pins;
+    refusal.pinsSeen = std::move(seen);
+    refusal.pinsWanted = checks.pins;
     return false;
 }
 
@@ -87,9 +87,10 @@ int verifyPeer(X509_STORE_CTX* verification, void* argument) noexcept {
             const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(verification);
             for (int i = 1; i < sk_X509_num(chain); ++i) certificates.push_back(sk_X509_value(chain, i));
         }
-        ConnectionState& state = ConnectionState::of(connectionOf(verification));
-        if (isPinned(certificates, checks, state)) return 1;
-        note(state, certificates.front());
+        Refusal refusal;
+        if (isPinned(certificates, checks, refusal)) return 1;
+        note(refusal, certificates.front());
+        Refusal::of(connectionOf(verification)) = std::move(refusal);
     } catch (...) {
         // Nothing may be thrown through OpenSSL (TLS-19); what could not be checked is refused.
     }
@@ -103,7 +104,7 @@ std::string objectionToStaple(SSL* connection, const PeerChecks& checks) {
     if (chain == nullptr || sk_X509_num(chain) == 0) return "the certificate was not verified";
     X509* certificate = sk_X509_value(chain, 0);
     X509* issuer = sk_X509_value(chain, sk_X509_num(chain) > 1 ? 1 : 0);
-    note(ConnectionState::of(connection), certificate);
+    note(Refusal::of(connection), certificate);
 
     const unsigned char* der = nullptr;
     const long size = SSL_get_tlsext_status_ocsp_resp(connection, &der);
@@ -132,7 +133,7 @@ int checkStaple(SSL* connection, void* argument) noexcept {
     try {
         std::string problem = objectionToStaple(connection, *static_cast<const PeerChecks*>(argument));
         accepted = problem.empty();
-        ConnectionState::of(connection).stapleProblem = std::move(problem);
+        Refusal::of(connection).stapleProblem = std::move(problem);
     } catch (...) {
         accepted = false;  // TLS-19, as above
     }
@@ -151,6 +152,17 @@ ConnectionState& ConnectionState::of(SSL* connection) {
     auto state = std::make_unique<ConnectionState>();
     if (SSL_set_ex_data(connection, stateIndex(), state.get()) != 1) throw std::bad_alloc();
     return *state.release();
+}
+
+const Refusal* Refusal::find(const SSL* connection) noexcept {
+    const ConnectionState* state = ConnectionState::find(connection);
+    return state != nullptr ? state->refusal.get() : nullptr;
+}
+
+Refusal& Refusal::of(SSL* connection) {
+    ConnectionState& state = ConnectionState::of(connection);
+    if (!state.refusal) state.refusal = std::make_unique<Refusal>();
+    return *state.refusal;
 }
 
 void PeerChecks::install(SSL_CTX* context, std::unique_ptr<PeerChecks> checks) {
@@ -177,7 +189,7 @@ int noteVerification(int accepted, X509_STORE_CTX* verification) noexcept {
     // Nothing may be thrown through OpenSSL (TLS-19). If the note fails, only the error's text is poorer.
     try {
         SSL* const connection = connectionOf(verification);
-        if (connection != nullptr) note(ConnectionState::of(connection), verification);
+        if (connection != nullptr) note(Refusal::of(connection), verification);
     } catch (...) {
         return 0;
     }

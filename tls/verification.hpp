@@ -16,24 +16,12 @@ namespace torsion::ssl {
 
 class ServerNameSelector;
 
-/// What hangs on OpenSSL's object of one connection, since contexts are shared and immutable (TLS-17, TLS-18).
-struct ConnectionState {
-    /// Our ALPN list as it stands on the wire (RFC 7301); empty means that we negotiate none.
-    std::string protocols;
+/// Why a connection was refused, where OpenSSL's error queue does not say enough.
+struct Refusal {
+    /// In words, if it was because of the server name that the client asked for.
+    std::string serverName;
 
-    /// On a server of several names, who decides which one is meant; null after that, and on all others.
-    std::shared_ptr<const ServerNameSelector> serverNames;
-    /// On a server, the name that the client asked for, as it was sent; empty if it sent none, null before.
-    std::optional<std::string> askedFor;
-    /// Whether the ALPN list is this connection's own, which no choice by name replaces.
-    bool protocolsAreOwn = false;
-    /// Why the client was sent away, if it was because of the name that it asked for.
-    std::string refusal;
-
-    /// On a client that resumes, when the server was verified: the time of the session, in OpenSSL's seconds.
-    std::optional<long> verifiedAt;
-
-    // Why the peer's certificate was refused: what OpenSSL knows during the check only.
+    // Of the peer's certificate: what OpenSSL knows during the check only.
     int verifyError = X509_V_OK;
     int depth = 0;
     std::string subject;
@@ -44,6 +32,30 @@ struct ConnectionState {
     std::vector<std::string> pinsSeen;
     std::vector<std::string> pinsWanted;  // empty unless none of them was seen
     std::string stapleProblem;            // empty unless it is for this that the certificate was refused
+
+    /// What is known of @p connection; null if nothing is.
+    static const Refusal* find(const SSL* connection) noexcept;
+    /// The same, made if there is none yet.
+    static Refusal& of(SSL* connection);
+};
+
+/// What hangs on OpenSSL's object of one connection, since contexts are shared and immutable (TLS-17, TLS-18). Most
+/// connections have none, for it would be a part of what an idle one costs.
+struct ConnectionState {
+    /// Our ALPN list as it stands on the wire (RFC 7301); empty means that we negotiate none.
+    std::string protocols;
+
+    /// On a server of several names, who decides which one is meant; null after that, and on all others.
+    std::shared_ptr<const ServerNameSelector> serverNames;
+    /// On a server, the name that the client asked for, as it was sent; empty if it sent none, null before.
+    std::optional<std::string> askedFor;
+    /// Whether the ALPN list is this connection's own, which no choice by name replaces.
+    bool protocolsAreOwn = false;
+
+    /// On a client that resumes, when the server was verified: the time of the session, in OpenSSL's seconds.
+    std::optional<long> verifiedAt;
+
+    std::unique_ptr<Refusal> refusal;
 
     /// The state of @p connection, or null if it has none yet.
     static const ConnectionState* find(const SSL* connection) noexcept;

@@ -10,6 +10,10 @@ namespace torsion::endpoints::detail {
 void checkClientArguments(const std::string& host, int port, Duration timeout) {
     checkHostname(host);
     checkPort(port);
+    checkTimeout(timeout);
+}
+
+void checkTimeout(Duration timeout) {
     if (timeout <= Duration::zero()) throw ValueError("the timeout of a connection attempt must be positive");
 }
 

@@ -14,6 +14,9 @@ namespace torsion::endpoints::detail {
 /// Checks what every client endpoint is given. @throws ValueError
 void checkClientArguments(const std::string& host, int port, Duration timeout);
 
+/// @throws ValueError unless it is positive
+void checkTimeout(Duration timeout);
+
 /// Runs @p listen, a call that returns a port, after checking what every server endpoint is given; exceptions come
 /// through the Deferred (EP-4).
 template <class Listen>

@@ -1,6 +1,7 @@
 #include <torsion/transports/endpoint_description.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -9,7 +10,7 @@
 #include <torsion/core/reactor.hpp>
 #include <torsion/transports/hostname.hpp>
 
-namespace torsion::endpoints::detail {
+namespace torsion::endpoints {
 
 namespace {
 
@@ -46,6 +47,8 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+namespace detail {
+
 Description parseDescription(const std::string& text) {
     std::vector<Field> fields = splitFields(text);
     if (fields.front().name) throw ValueError(at(text) + "it begins with an argument, not with a type such as tcp");
@@ -69,6 +72,8 @@ std::string quoteField(const std::string& field) {
     }
     return result;
 }
+
+}  // namespace detail
 
 Arguments::Arguments(const Description& description, std::vector<std::string> positional,
                      std::vector<std::string> others)
@@ -107,6 +112,32 @@ std::string Arguments::orElse(const std::string& name, const std::string& fallba
     return optional(name).value_or(fallback);
 }
 
+bool Arguments::yesOrNo(const std::string& name) const {
+    const std::string text = orElse(name, "no");
+    if (text != "yes" && text != "no") refuse(name, quoted(text) + " is neither yes nor no");
+    return text == "yes";
+}
+
+bool Arguments::oneOrZero(const std::string& name, bool fallback) const {
+    const std::string text = orElse(name, fallback ? "1" : "0");
+    if (text != "1" && text != "0") refuse(name, quoted(text) + " is neither 1 nor 0");
+    return text == "1";
+}
+
+unsigned Arguments::octal(const std::string& name, unsigned most, unsigned fallback) const {
+    if (!has(name)) return fallback;
+    const std::string& text = required(name);
+    constexpr int kOctal = 8;
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, kOctal);
+    if (error != std::errc() || end != text.data() + text.size() || value > most) {
+        std::array<char, 16> digits;
+        const auto [stop, ignored] = std::to_chars(digits.data(), digits.data() + digits.size(), most, kOctal);
+        refuse(name, quoted(text) + " is not an octal number from 0 to " + std::string(digits.data(), stop));
+    }
+    return value;
+}
+
 int Arguments::number(const std::string& name, int least, int most, std::optional<int> fallback) const {
     if (fallback && !has(name)) return *fallback;
     const std::string& text = required(name);
@@ -116,6 +147,10 @@ int Arguments::number(const std::string& name, int least, int most, std::optiona
         refuse(name, quoted(text) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most));
     }
     return value;
+}
+
+int Arguments::backlog() const {
+    return number("backlog", 0, std::numeric_limits<int>::max(), ReactorTCP::kDefaultBacklog);
 }
 
 Duration Arguments::timeout() const {
@@ -149,4 +184,4 @@ void Arguments::refuse(const std::string& name, const std::string& why) const {
 
 void Arguments::refuseAll(const std::string& why) const { throw TypeError(where_ + why); }
 
-}  // namespace torsion::endpoints::detail
+}  // namespace torsion::endpoints

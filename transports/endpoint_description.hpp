@@ -8,8 +8,9 @@
 #include <torsion/core/address.hpp>
 #include <torsion/core/duration.hpp>
 
-/// The grammar of endpoint strings. Users want endpoint_strings.hpp.
-namespace torsion::endpoints::detail {
+/// The grammar of endpoint strings. Who only uses them wants endpoint_strings.hpp; this is for those who register
+/// prefixes of their own (endpoint_registry.hpp).
+namespace torsion::endpoints {
 
 /// An endpoint string, taken apart: fields divided by colons, of which those with an equals sign are named (ES-1).
 struct Description {
@@ -18,13 +19,6 @@ struct Description {
     std::vector<std::string> positional;
     std::map<std::string, std::string> named;
 };
-
-/// @throws ValueError for a backslash at the end, or a first field that is no type
-/// @throws TypeError for a name given twice (Twisted takes the last)
-Description parseDescription(const std::string& text);
-
-/// @p field with all escaped that has a meaning in a description.
-std::string quoteField(const std::string& field);
 
 /// The arguments of a description under the names of what they are for (ES-2). Every error names the whole string and
 /// the argument.
@@ -45,10 +39,22 @@ public:
 
     std::string orElse(const std::string& name, const std::string& fallback) const;
 
+    /// "yes" or "no"; a missing one is no. @throws ValueError for anything else
+    bool yesOrNo(const std::string& name) const;
+
+    /// "1" or "0", as Twisted writes some; a missing one is @p fallback. @throws ValueError for anything else
+    bool oneOrZero(const std::string& name, bool fallback) const;
+
+    /// Digits from 0 to 7. @throws ValueError unless they make a number up to @p most
+    unsigned octal(const std::string& name, unsigned most, unsigned fallback) const;
+
     /// A decimal number. @throws ValueError unless it is one in the range; TypeError if missing without @p fallback
     int number(const std::string& name, int least, int most, std::optional<int> fallback = std::nullopt) const;
 
     int port() const { return number("port", 0, 65535); }
+
+    /// "backlog", which may be left out.
+    int backlog() const;
 
     /// "timeout", in seconds.
     Duration timeout() const;
@@ -73,4 +79,17 @@ private:
     std::map<std::string, std::string> values_;
 };
 
-}  // namespace torsion::endpoints::detail
+namespace detail {
+
+using endpoints::Arguments;
+using endpoints::Description;
+
+/// @throws ValueError for a backslash at the end, or a first field that is no type
+/// @throws TypeError for a name given twice (Twisted takes the last)
+Description parseDescription(const std::string& text);
+
+/// @p field with all escaped that has a meaning in a description.
+std::string quoteField(const std::string& field);
+
+}  // namespace detail
+}  // namespace torsion::endpoints

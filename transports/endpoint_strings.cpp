@@ -1,6 +1,5 @@
 #include <torsion/transports/endpoint_strings.hpp>
 
-#include <cctype>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -12,7 +11,7 @@
 #include <torsion/tls/client_options.hpp>
 #include <torsion/tls/session.hpp>
 #include <torsion/transports/endpoint_certificates.hpp>
-#include <torsion/transports/endpoint_description.hpp>
+#include <torsion/transports/endpoint_parsers.hpp>
 #include <torsion/transports/hostname.hpp>
 #include <torsion/transports/hostname_endpoint.hpp>
 #include <torsion/transports/ssl_endpoints.hpp>
@@ -23,25 +22,6 @@
 namespace torsion::endpoints {
 
 namespace {
-
-using detail::Arguments;
-using detail::Description;
-
-constexpr int kMaximumBacklog = 0x7fffffff;
-
-std::string lowerCase(std::string text) {
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
-}
-
-[[noreturn]] void unknownType(const Description& description, const char* side, const char* known) {
-    throw ValueError("endpoint " + quoted(description.text) + ": unknown endpoint type: " + quoted(description.type) +
-                     "; known " + side + " types: " + known);
-}
-
-int backlogOf(const Arguments& arguments) {
-    return arguments.number("backlog", 0, kMaximumBacklog, ReactorTCP::kDefaultBacklog);
-}
 
 void checkHost(const Arguments& arguments, const std::string& name) {
     try {
@@ -63,12 +43,6 @@ std::optional<ssl::PrivateCertificate> clientCertificate(const Arguments& argume
 ssl::TrustRoot trustRoot(const Arguments& arguments, const std::string& name) {
     const std::optional<std::string> path = arguments.optional(name);
     return path ? detail::loadTrustRoot(*path) : ssl::platformTrust();
-}
-
-bool yesOrNo(const Arguments& arguments, const std::string& name) {
-    const std::string text = arguments.orElse(name, "no");
-    if (text != "yes" && text != "no") arguments.refuse(name, quoted(text) + " is neither yes nor no");
-    return text == "yes";
 }
 
 // What all kinds of TLS take, by name.
@@ -168,13 +142,27 @@ void setMethod(Parameters& parameters, const Arguments& arguments) {
     parameters.insecurelyLowerMinimumTo(version).lowerMaximumSecurityTo(version);
 }
 
-std::shared_ptr<StreamServerEndpoint> sslServer(Reactor& reactor, const Description& description) {
+}  // namespace
+
+std::shared_ptr<StreamServerEndpoint> detail::tcpServer(Reactor& reactor, const Description& description) {
+    const Arguments arguments(description, {"port", "interface", "backlog"});
+    return std::make_shared<TCP4ServerEndpoint>(reactor, arguments.port(), arguments.backlog(),
+                                                arguments.interface(""));
+}
+
+std::shared_ptr<StreamServerEndpoint> detail::tcp6Server(Reactor& reactor, const Description& description) {
+    const Arguments arguments(description, {"port", "backlog", "interface"});
+    return std::make_shared<TCP6ServerEndpoint>(reactor, arguments.port(), arguments.backlog(),
+                                                arguments.interface("::"));
+}
+
+std::shared_ptr<StreamServerEndpoint> detail::sslServer(Reactor& reactor, const Description& description) {
     const Arguments arguments(
         description,
         {"port", "privateKey", "certKey", "sslmethod", "interface", "backlog", "extraCertChain", "dhParameters"},
         withTLS({}));
     const int port = arguments.port();
-    const int backlog = backlogOf(arguments);
+    const int backlog = arguments.backlog();
     const std::string interface = arguments.interface("");
     const std::string keyPath = arguments.orElse("privateKey", "server.pem");
     Parameters parameters(detail::loadPrivateCertificate(arguments.orElse("certKey", keyPath), keyPath));
@@ -187,6 +175,8 @@ std::shared_ptr<StreamServerEndpoint> sslServer(Reactor& reactor, const Descript
     return std::make_shared<SSL4ServerEndpoint>(reactor, port, ssl::CertificateOptions(parameters), backlog, interface,
                                                 connectionMadeOf(arguments));
 }
+
+namespace {
 
 /// Certificates that are watched for as long as somebody holds the recipe: the endpoint, or a port of it.
 class WatchedCertificates final : public ssl::ContextFactory {
@@ -215,7 +205,7 @@ std::shared_ptr<const ssl::ContextFactory> certificatesOf(Reactor& reactor, cons
     setBounds(parameters, arguments);
     parameters.acceptableProtocols(protocolsOf(arguments));
     ssl::CertificateDirectory::Settings settings;
-    settings.parameters(parameters).refuseUnknownNames(yesOrNo(arguments, "refuseUnknownNames"));
+    settings.parameters(parameters).refuseUnknownNames(arguments.yesOrNo("refuseUnknownNames"));
     if (const auto name = arguments.optional("default")) {
         try {
             settings.defaultFile(*name);
@@ -232,7 +222,9 @@ std::shared_ptr<const ssl::ContextFactory> certificatesOf(Reactor& reactor, cons
     return std::make_shared<WatchedCertificates>(reactor, certificates, *interval);
 }
 
-std::shared_ptr<StreamServerEndpoint> tlsServer(Reactor& reactor, const Description& description) {
+}  // namespace
+
+std::shared_ptr<StreamServerEndpoint> detail::tlsServer(Reactor& reactor, const Description& description) {
     const Arguments arguments(description, {"path", "port", "backlog", "interface"},
                               withTLS({"endpoint", "default", "refuseUnknownNames", "reload"}));
     constexpr int kHTTPS = 443;
@@ -244,14 +236,14 @@ std::shared_ptr<StreamServerEndpoint> tlsServer(Reactor& reactor, const Descript
         return wrapServerTLS(*certificatesOf(reactor, arguments), std::move(wrapped), connectionMadeOf(arguments));
     }
     const int port = arguments.number("port", 0, 65535, kHTTPS);
-    const int backlog = backlogOf(arguments);
+    const int backlog = arguments.backlog();
     const std::string interface = arguments.interface("::");
     return std::make_shared<SSL4ServerEndpoint>(reactor, port, *certificatesOf(reactor, arguments), backlog, interface,
                                                 connectionMadeOf(arguments));
 }
 
 /// As the package of that name has it: a folder, and behind it another description as it is.
-std::shared_ptr<StreamServerEndpoint> txsniServer(Reactor& reactor, const Description& description) {
+std::shared_ptr<StreamServerEndpoint> detail::txsniServer(Reactor& reactor, const Description& description) {
     Description outer{description.text, description.type, {}, {}};
     std::string inner;
     const auto append = [&](const std::string& field) {
@@ -276,6 +268,8 @@ std::shared_ptr<StreamServerEndpoint> txsniServer(Reactor& reactor, const Descri
 
 // Clients.
 
+namespace {
+
 /// The arguments of tcp and ssl: a single one without name is the port if the host has been named.
 Arguments hostAndPort(const Description& description, std::vector<std::string> others) {
     if (description.positional.size() == 1 && description.named.count("host") != 0) {
@@ -285,14 +279,16 @@ Arguments hostAndPort(const Description& description, std::vector<std::string> o
     return Arguments(description, {"host", "port"}, std::move(others));
 }
 
-std::shared_ptr<StreamClientEndpoint> tcpClient(Reactor& reactor, const Description& description) {
+}  // namespace
+
+std::shared_ptr<StreamClientEndpoint> detail::tcpClient(Reactor& reactor, const Description& description) {
     const Arguments arguments = hostAndPort(description, {"timeout", "bindAddress"});
     checkHost(arguments, "host");
     return std::make_shared<TCP4ClientEndpoint>(reactor, arguments.required("host"), arguments.port(),
                                                 arguments.timeout(), arguments.bindAddress());
 }
 
-std::shared_ptr<StreamClientEndpoint> sslClient(Reactor& reactor, const Description& description) {
+std::shared_ptr<StreamClientEndpoint> detail::sslClient(Reactor& reactor, const Description& description) {
     const Arguments arguments =
         hostAndPort(description,
                     withTLS({"hostname", "caCertsDir", "certKey", "privateKey", "timeout", "bindAddress", "insecure"}));
@@ -306,7 +302,7 @@ std::shared_ptr<StreamClientEndpoint> sslClient(Reactor& reactor, const Descript
     };
     const std::vector<std::string> protocols = protocolsOf(arguments);
     Parameters parameters;
-    if (yesOrNo(arguments, "insecure")) {
+    if (arguments.yesOrNo("insecure")) {
         for (const char* name : {"hostname", "caCertsDir"}) {
             if (arguments.has(name))
                 arguments.refuseAll("insecure=yes verifies nothing, so it excludes " + std::string(name));
@@ -325,7 +321,7 @@ std::shared_ptr<StreamClientEndpoint> sslClient(Reactor& reactor, const Descript
                                              clientCertificate(arguments, "certKey"), protocols, parameters));
 }
 
-std::shared_ptr<StreamClientEndpoint> tlsClient(Reactor& reactor, const Description& description) {
+std::shared_ptr<StreamClientEndpoint> detail::tlsClient(Reactor& reactor, const Description& description) {
     const Arguments arguments(
         description, {"host", "port", "timeout", "bindAddress", "certificate", "privateKey", "trustRoots", "endpoint"},
         withTLS({}));
@@ -346,35 +342,20 @@ std::shared_ptr<StreamClientEndpoint> tlsClient(Reactor& reactor, const Descript
                          connectionMade);
 }
 
-}  // namespace
+// Both.
 
 std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const std::string& text) {
     const Description description = detail::parseDescription(text);
-    // Twisted matches its oldest types as they are given, those that came as plugins in any case (ES-2).
-    if (description.type == "tcp") {
-        const Arguments arguments(description, {"port", "interface", "backlog"});
-        return std::make_shared<TCP4ServerEndpoint>(reactor, arguments.port(), backlogOf(arguments),
-                                                    arguments.interface(""));
-    }
-    if (description.type == "ssl") return sslServer(reactor, description);
-    const std::string type = lowerCase(description.type);
-    if (type == "tls") return tlsServer(reactor, description);
-    if (type == "txsni") return txsniServer(reactor, description);
-    if (type == "tcp6") {
-        const Arguments arguments(description, {"port", "backlog", "interface"});
-        return std::make_shared<TCP6ServerEndpoint>(reactor, arguments.port(), backlogOf(arguments),
-                                                    arguments.interface("::"));
-    }
-    unknownType(description, "server", "ssl, tcp, tcp6, tls, txsni");
+    auto endpoint = detail::serverParser(description)(reactor, description);
+    if (!endpoint) detail::throwNoEndpoint(description);
+    return endpoint;
 }
 
 std::shared_ptr<StreamClientEndpoint> clientFromString(Reactor& reactor, const std::string& text) {
     const Description description = detail::parseDescription(text);
-    const std::string type = lowerCase(description.type);
-    if (type == "tcp") return tcpClient(reactor, description);
-    if (type == "ssl") return sslClient(reactor, description);
-    if (type == "tls") return tlsClient(reactor, description);
-    unknownType(description, "client", "ssl, tcp, tls");
+    auto endpoint = detail::clientParser(description)(reactor, description);
+    if (!endpoint) detail::throwNoEndpoint(description);
+    return endpoint;
 }
 
 std::string quoteStringArgument(const std::string& argument) {

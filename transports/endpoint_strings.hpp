@@ -12,16 +12,24 @@
 /// `name=value`. A backslash takes away the meaning of the character behind it, so an IPv6 literal is written `\:\:1`;
 /// there is no other quoting (ES-1). Every error says which description it is about and what is wrong with it:
 /// ValueError for a value or an unknown type, TypeError for arguments missing, unknown, too many or given twice (ES-2),
-/// std::system_error and ssl::Error for files.
+/// std::system_error and ssl::Error for files. Types of your own are added with endpoint_registry.hpp.
 namespace torsion::endpoints {
 
 /// A server endpoint (twisted.internet.endpoints.serverFromString). Files are read here. The types:
 ///
 ///     tcp:port:interface=:backlog=50                            interface is a literal address, by default all of IPv4
 ///     tcp6:port:backlog=50:interface=\:\:
+///     unix:address:mode=666:backlog=50:lockfile=1               address is a path, mode is octal
 ///     ssl:port:privateKey=server.pem:certKey=:sslmethod=:interface=:backlog=50:extraCertChain=:dhParameters=
 ///     tls:path:port=443:backlog=50:interface=\:\::default=:refuseUnknownNames=no:reload=:endpoint=
 ///     txsni:path:another description
+///     systemd:domain=INET:index=0
+///     systemd:domain=INET:name=
+///     fd:fileno:domain=INET
+///
+/// unix keeps a lock file beside the socket unless lockfile=0, as ReactorUNIX::listenUNIX says of wantPID. systemd is a
+/// socket that the process was started with (ListenFDs), by its place or its name; fd a socket that listens on that
+/// descriptor, which is taken over (AdoptedStreamServerEndpoint). domain is INET, INET6 or UNIX.
 ///
 /// Without certKey the certificate is in the file of privateKey. sslmethod is TLSv1_METHOD, TLSv1_1_METHOD or
 /// TLSv1_2_METHOD for that version alone, or TLS_METHOD or SSLv23_METHOD, which are the default: TLS 1.2 and above.
@@ -43,6 +51,7 @@ std::shared_ptr<StreamServerEndpoint> serverFromString(Reactor& reactor, const s
 ///     tcp:host:port:timeout=30:bindAddress=
 ///     ssl:host:port:hostname=:caCertsDir=:certKey=:privateKey=:timeout=30:bindAddress=:insecure=
 ///     tls:host:port:timeout=30:bindAddress=:certificate=:privateKey=:trustRoots=:endpoint=
+///     unix:path:timeout=30:lockfile=0                           lockfile=1 wants a live server's lock file
 ///
 /// timeout is in seconds, bindAddress a literal address. ssl verifies that the server is hostname; without one it
 /// demands `insecure=yes`, and then verifies nothing (deviation D16: Twisted does so silently). tls connects as

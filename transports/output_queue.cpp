@@ -1,67 +1,78 @@
 #include <torsion/transports/output_queue.hpp>
 
+#include <torsion/core/pool.hpp>
+
 namespace torsion {
 
-void OutputQueue::append(BytesView data) {
-    if (data.empty()) return;
-    size_ += data.size();
-    if (gathering_ && slices_.size() > first_ && slices_.back().size() + data.size() <= kGatherUpTo) {
-        slices_.back().append(data);
-        return;
+void OutputQueue::addSlice(Bytes&& octets, bool gathers) {
+    auto* slice = detail::poolNew<Slice>(std::move(octets), gathers);
+    if (first_ == nullptr) {
+        first_ = slice;
+    } else {
+        last_->next = slice;
     }
-    Bytes slice = turn_.takeBytes();
-    slice.append(data);
-    slices_.push_back(std::move(slice));
-    gathering_ = true;
+    last_ = slice;
+}
+
+void OutputQueue::appendSlice(BytesView data) {
+    if (!lent_.empty() && lent_.size() < kCopyBelow) keep();
+    if (first_ == nullptr || !last_->gathers || last_->octets.size() + data.size() > kGatherUpTo) {
+        addSlice(turn_.takeBytes(), true);
+    }
+    last_->octets.append(data);
+    size_ += data.size();
 }
 
 void OutputQueue::append(Bytes&& data) {
     if (data.size() < kCopyBelow) {
         append(BytesView(data));
+        turn_.giveBytes(std::move(data));
         return;
     }
-    size_ += data.size();
-    slices_.push_back(std::move(data));
-    gathering_ = false;
+    const std::size_t octets = data.size();
+    addSlice(std::move(data), false);
+    size_ += octets;
+}
+
+void OutputQueue::keepLent() {
+    Bytes octets = turn_.takeBytes();
+    octets.append(lent_);
+    auto* slice = detail::poolNew<Slice>(std::move(octets), first_ == nullptr);
+    slice->next = first_;
+    if (first_ == nullptr) last_ = slice;
+    first_ = slice;
+    lent_ = {};
 }
 
 std::size_t OutputQueue::peek(std::span<iovec> pieces) const noexcept {
     std::size_t count = 0;
+    if (!lent_.empty()) pieces[count++] = {const_cast<char*>(lent_.data()), lent_.size()};
     std::size_t skip = consumed_;
-    for (std::size_t i = first_; i < slices_.size() && count < pieces.size(); ++i) {
-        pieces[count].iov_base = const_cast<char*>(slices_[i].data()) + skip;
-        pieces[count].iov_len = slices_[i].size() - skip;
+    for (const Slice* slice = first_; slice != nullptr && count < pieces.size(); slice = slice->next) {
+        pieces[count++] = {const_cast<char*>(slice->octets.data()) + skip, slice->octets.size() - skip};
         skip = 0;
-        ++count;
     }
     return count;
 }
 
-void OutputQueue::consume(std::size_t octets) noexcept {
-    size_ -= octets;
-    if (size_ == 0) {
-        clear();
-        return;
-    }
-    octets += consumed_;
-    while (octets >= slices_[first_].size()) {
-        octets -= slices_[first_].size();
-        turn_.giveBytes(std::move(slices_[first_]));
-        slices_[first_] = Bytes();
-        ++first_;
-    }
-    consumed_ = octets;
-    // Dropped slices must not pile up in front for as long as the queue never empties.
-    if (first_ > 64 && first_ * 2 > slices_.size()) {
-        slices_.erase(slices_.begin(), slices_.begin() + static_cast<std::ptrdiff_t>(first_));
-        first_ = 0;
+void OutputQueue::consumeSlices(std::size_t octets) noexcept {
+    while (octets != 0) {
+        const std::size_t left = first_->octets.size() - consumed_;
+        if (octets < left) {
+            consumed_ += octets;
+            return;
+        }
+        octets -= left;
+        dropFirst();
     }
 }
 
-void OutputQueue::clear() noexcept {
-    for (std::size_t i = first_; i < slices_.size(); ++i) turn_.giveBytes(std::move(slices_[i]));
-    slices_.clear();
-    first_ = consumed_ = size_ = 0;
+void OutputQueue::dropFirst() noexcept {
+    Slice* const slice = first_;
+    first_ = slice->next;
+    consumed_ = 0;
+    turn_.giveBytes(std::move(slice->octets));
+    detail::poolDelete(slice);
 }
 
 }  // namespace torsion

@@ -4,44 +4,98 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include <torsion/core/bytes.hpp>
 #include <torsion/core/turn.hpp>
 
 namespace torsion {
 
-/// What waits to be sent: slices in order. Small writes are copied together, large owned ones are kept as they are.
+/// What waits to be sent: slices in order. Small writes are copied together, large owned ones are kept as they are. One
+/// with nothing in it owns no memory.
 class OutputQueue {
 public:
     explicit OutputQueue(Turn& turn) noexcept : turn_(turn) {}
+    OutputQueue(const OutputQueue&) = delete;
+    OutputQueue& operator=(const OutputQueue&) = delete;
+    ~OutputQueue() { clear(); }
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
 
-    void append(BytesView data);
+    void append(BytesView data) {
+        if (first_ != nullptr && last_->gathers && lent_.empty() && last_->octets.size() + data.size() <= kGatherUpTo) {
+            last_->octets.append(data);
+            size_ += data.size();
+        } else if (!data.empty()) {
+            appendSlice(data);
+        }
+    }
     void append(Bytes&& data);
+
+    /// The same without a copy, for as long as @p data stays what it is: until then keep() or clear() must be called.
+    /// So what is sent back as it came, mostly whole, is never copied.
+    void lend(BytesView data) {
+        if (size_ == 0) {
+            lent_ = data;
+        } else if (size_ == lent_.size() && lent_.data() + lent_.size() == data.data()) {
+            lent_ = {lent_.data(), size_ + data.size()};  // it goes on where the loan ends
+        } else {
+            return append(data);
+        }
+        size_ += data.size();
+    }
+
+    /// Copies what is lent and still waits.
+    void keep() {
+        if (!lent_.empty()) keepLent();
+    }
 
     /// The first slices, as many as fit in @p pieces. @return how many there are
     std::size_t peek(std::span<iovec> pieces) const noexcept;
 
     /// Drops the first @p octets.
-    void consume(std::size_t octets) noexcept;
+    void consume(std::size_t octets) noexcept {
+        size_ -= octets;
+        if (octets <= lent_.size()) {
+            lent_.remove_prefix(octets);
+        } else {
+            consumeSlices(octets - std::exchange(lent_, {}).size());
+        }
+    }
 
-    void clear() noexcept;
+    void clear() noexcept {
+        lent_ = {};
+        size_ = 0;
+        while (first_ != nullptr) dropFirst();
+    }
 
 private:
+    struct Slice {
+        Slice(Bytes&& data, bool takesMore) noexcept : octets(std::move(data)), gathers(takesMore) {}
+
+        Bytes octets;
+        bool gathers;  ///< takes more: one that was handed over would have to grow
+        Slice* next = nullptr;
+    };
+
     /// Below this a copy is cheaper than a piece of its own in the send.
     static constexpr std::size_t kCopyBelow = 4096;
     /// A slice that is gathered grows to this.
     static constexpr std::size_t kGatherUpTo = 128U << 10;
 
+    void appendSlice(BytesView data);
+    void addSlice(Bytes&& octets, bool gathers);
+    void keepLent();
+    void consumeSlices(std::size_t octets) noexcept;
+    void dropFirst() noexcept;
+
     Turn& turn_;
-    std::vector<Bytes> slices_;
-    std::size_t first_ = 0;     ///< the first slice that has something left
-    std::size_t consumed_ = 0;  ///< how much of it is gone
     std::size_t size_ = 0;
-    bool gathering_ = false;  ///< whether the last slice takes more: one that was handed over would have to grow
+    BytesView lent_;            ///< before all slices
+    Slice* first_ = nullptr;    ///< owned, as is each one's next
+    Slice* last_ = nullptr;     ///< valid while first_ is not null
+    std::size_t consumed_ = 0;  ///< how much of the first slice is gone
 };
 
 }  // namespace torsion

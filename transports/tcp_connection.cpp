@@ -7,6 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <type_traits>
+#include <utility>
 
 #include <torsion/core/log.hpp>
 #include <torsion/core/type_name.hpp>
@@ -36,6 +39,20 @@ void stopQuietly(Producer& producer) {
 Failure lost(int error) { return ConnectionLost(std::generic_category().message(error)); }
 
 }  // namespace
+
+struct Connection::Rare {
+    std::shared_ptr<TLSMemoryBIOProtocol> tls;  ///< of startTLS
+    std::shared_ptr<Producer> producer;
+    LossHook onLoss;
+    std::optional<Failure> failReason;
+    DelayedCall stallTimer;
+    Duration closeTimeout = kDefaultStalledCloseTimeout;
+};
+
+Connection::Rare& Connection::rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+}
 
 /// The socket itself as a transport: what TLS writes to after startTLS. The connection owns the TLS layer, which owns
 /// this; the connection outlives both.
@@ -77,7 +94,7 @@ private:
 };
 
 Connection::Connection(Reactor& reactor, Socket socket, Side side, const Address& peer)
-    : turn_(reactor.turn()), reactor_(reactor), socket_(std::move(socket)), output_(turn_), peer_(peer), side_(side) {}
+    : turn_(reactor.turn()), reactor_(reactor), output_(turn_), peer_(peer), socket_(std::move(socket)), side_(side) {}
 
 Connection::~Connection() = default;
 
@@ -96,9 +113,10 @@ void Connection::fenced(Call&& call) {
 
 std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, LossHook onLoss) {
     protocol_ = std::move(protocol);
-    onLoss_ = std::move(onLoss);
+    if (onLoss) rare().onLoss = std::move(onLoss);
     self_ = shared_from_this();
     connected_ = true;
+    ++(side_ == Side::server ? turn_.counters().connectionsAccepted : turn_.counters().connectionsMade);
     watch_ = reactor_.watch(socket_.descriptor(), *this);
     watch_->setReading(true);
     std::optional<Failure> raised;
@@ -119,8 +137,14 @@ std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, Loss
 }
 
 Protocol& Connection::receiver() noexcept {
-    if (tls_) return *tls_;
+    if (tls_ != nullptr) return *tls_;
     return *protocol_;
+}
+
+Producer* Connection::producer() const noexcept { return rare_ ? rare_->producer.get() : nullptr; }
+
+std::shared_ptr<Producer> Connection::takeProducer() noexcept {
+    return rare_ ? std::exchange(rare_->producer, nullptr) : nullptr;
 }
 
 void Connection::readable() {
@@ -128,13 +152,17 @@ void Connection::readable() {
     const ssize_t got = ::recv(socket_.descriptor(), buffer.data(), buffer.size(), 0);
     if (got > 0) {
         const BytesView data(buffer.data(), static_cast<std::size_t>(got));
-        inCallback_ = true;
+        ReactorCounters& counters = turn_.counters();
+        ++counters.reads;
+        counters.bytesReceived += data.size();
+        inCallback_ = delivering_ = true;
         fenced([&] { receiver().dataReceived(data); });
-        inCallback_ = false;
+        inCallback_ = delivering_ = false;
+        flush();
+        output_.keep();
 #ifndef NDEBUG
         std::memset(buffer.data(), 0xDD, data.size());  // so that a view kept too long is noticed
 #endif
-        flush();
     } else if (got == 0) {
         peerClosed();
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -150,7 +178,7 @@ void Connection::peerClosed() {
         fenced([&] { protocol->readConnectionLost(); });
         inCallback_ = false;
         flush();
-    } else if (finishWriting_ && !writeClosed_ && (!output_.empty() || producer_)) {
+    } else if (finishWriting_ && !writeClosed_ && (!output_.empty() || producer() != nullptr)) {
         disconnecting_ = true;
         scheduleFlush();
     } else {
@@ -163,27 +191,44 @@ void Connection::writable() { flush(); }
 void Connection::reactorGone(const Failure& reason) { end(reason); }
 
 /// A half-close waits for a producer, and so takes what that still writes (TR-8).
-bool Connection::takesWrites() const noexcept {
-    const bool over = writeClosing_ && (writeClosed_ || !producer_);
-    return connected_ && !aborted_ && !failReason_ && !over;
+bool Connection::waitsForProducer() const noexcept { return !writeClosed_ && producer() != nullptr; }
+
+/// Whether @p data is part of what the callback that is running was given: it lasts until what that writes is flushed.
+bool Connection::beingDelivered(BytesView data) const noexcept {
+    const std::span<const char> buffer = turn_.readBuffer();
+    const std::less_equal<const char*> notAfter;
+    return notAfter(buffer.data(), data.data()) && notAfter(data.data() + data.size(), buffer.data() + buffer.size());
 }
 
 template <class Data>
 void Connection::rawWrite(Data&& data) {
     if (!takesWrites() || data.empty()) return;
     if (output_.size() > outputLimit_) {
-        rawFailConnection(OutputLimitExceeded(std::to_string(output_.size()) + " octets wait, the limit is " +
-                                              std::to_string(outputLimit_)));
-        rawAbortConnection();
+        limitExceeded();
         return;
     }
-    output_.append(std::forward<Data>(data));
-    scheduleFlush();
-    if (producer_ && streaming_ && output_.size() > kHighWater) {
+    ++turn_.counters().writes;
+    if constexpr (std::is_same_v<std::remove_cvref_t<Data>, BytesView>) {
+        if (delivering_ && beingDelivered(data)) {
+            output_.lend(data);
+        } else {
+            output_.append(data);
+        }
+    } else {
+        output_.append(std::forward<Data>(data));
+    }
+    if (!inCallback_) scheduleFlush();
+    if (output_.size() > kHighWater && producer() != nullptr && streaming_) {
         producerPaused_ = true;
-        const std::shared_ptr<Producer> producer = producer_;
+        const std::shared_ptr<Producer> producer = rare_->producer;
         producer->pauseProducing();
     }
+}
+
+void Connection::limitExceeded() {
+    rawFailConnection(OutputLimitExceeded(std::to_string(output_.size()) + " octets wait, the limit is " +
+                                          std::to_string(outputLimit_)));
+    rawAbortConnection();
 }
 
 void Connection::writeView(BytesView data) {
@@ -206,26 +251,41 @@ void Connection::scheduleFlush() {
     if (!connected_ || inCallback_) return;
     if (inFlush_) {
         // A producer that is resumed by the flush writes on a later turn, or it would never end.
-        watch_->setWriting(true);
+        setWriting(true);
     } else {
         turn_.atEnd(*this, 0);
     }
 }
 
-/// Sends what one system call takes. @return whether to go on
-bool Connection::sendSome(std::size_t& budget) {
+/// One system call. @param offered is set to what it could have taken @return what it took, or -1 and errno
+ssize_t Connection::sendPieces(std::size_t& offered) {
     std::array<iovec, kMostPieces> pieces;
+    const std::size_t count = output_.peek(pieces);
+    if (count == 1) {  // mostly; and cheaper than a message of one piece
+        offered = pieces[0].iov_len;
+        return ::send(socket_.descriptor(), pieces[0].iov_base, offered, MSG_NOSIGNAL);
+    }
+    offered = 0;
+    for (std::size_t i = 0; i < count; ++i) offered += pieces[i].iov_len;
     msghdr message{};
     message.msg_iov = pieces.data();
-    message.msg_iovlen = output_.peek(pieces);
-    // sendmsg for one piece as for many: the price is the same, and unlike writev it can leave SIGPIPE out.
-    const ssize_t sent = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);
+    message.msg_iovlen = count;
+    return ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);  // unlike writev, it can leave SIGPIPE out
+}
+
+/// @return whether to go on
+bool Connection::sendSome(std::size_t& budget) {
+    std::size_t offered = 0;
+    const ssize_t sent = sendPieces(offered);
     if (sent >= 0) {
         const std::size_t octets = static_cast<std::size_t>(sent);
+        ReactorCounters& counters = turn_.counters();
+        ++counters.sends;
+        counters.bytesSent += octets;
         output_.consume(octets);
         budget -= std::min(budget, octets);
-        if (stallTimer_.active()) stallTimer_.reset(closeTimeout_);
-        return budget > 0;
+        if (rare_ && rare_->stallTimer.active()) rare_->stallTimer.reset(rare_->closeTimeout);
+        return octets == offered && budget > 0;  // what was not taken means that there is no room
     }
     if (errno == EINTR) return true;
     if (errno == EAGAIN) return false;
@@ -233,16 +293,24 @@ bool Connection::sendSome(std::size_t& budget) {
     return false;
 }
 
+void Connection::setWriting(bool wanted) {
+    if (wanted == writing_) return;
+    writing_ = wanted;
+    watch_->setWriting(wanted);
+}
+
 void Connection::flush() {
     if (!connected_ || aborted_) return;
     inFlush_ = true;
     const bool hadOutput = !output_.empty();
-    std::size_t budget = kSendBudget;
-    while (connected_ && !output_.empty() && sendSome(budget)) {
+    if (hadOutput) {
+        std::size_t budget = kSendBudget;
+        while (sendSome(budget) && !output_.empty()) {
+        }
     }
     if (connected_) {
-        watch_->setWriting(!output_.empty());
-        flushed(hadOutput);
+        setWriting(!output_.empty());
+        if (rare_ || disconnecting_ || writeClosing_) flushed(hadOutput);
     }
     inFlush_ = false;
 }
@@ -251,13 +319,14 @@ void Connection::flush() {
 /// @param hadOutput whether there was anything to send: a pull producer is asked once for each time the queue empties
 /// (PC-2)
 void Connection::flushed(bool hadOutput) {
-    if (producer_ && (streaming_ ? producerPaused_ && output_.size() <= kLowWater : hadOutput && output_.empty())) {
+    if (producer() != nullptr &&
+        (streaming_ ? producerPaused_ && output_.size() <= kLowWater : hadOutput && output_.empty())) {
         producerPaused_ = false;
-        const std::shared_ptr<Producer> producer = producer_;
+        const std::shared_ptr<Producer> producer = rare_->producer;
         fenced([&] { producer->resumeProducing(); });
         if (!connected_ || aborted_) return;
     }
-    if (!output_.empty() || producer_) {
+    if (!output_.empty() || producer() != nullptr) {
         if (disconnecting_) watchStall();
         return;
     }
@@ -278,8 +347,8 @@ void Connection::halfClosed() {
 
 /// Every wait has a bound, also that of a closing connection for a peer that reads nothing.
 void Connection::watchStall() {
-    if (stallTimer_.active() || output_.empty()) return;
-    stallTimer_ = turn_.clock().callLater(closeTimeout_, [this] {
+    if (output_.empty() || rare().stallTimer.active()) return;
+    rare_->stallTimer = turn_.clock().callLater(rare_->closeTimeout, [this] {
         socket_.resetOnClose();
         end(ConnectionLost("the peer took nothing of what was left to send"));
     });
@@ -309,9 +378,10 @@ void Connection::failConnection(const Failure& reason) {
 }
 
 void Connection::rawFailConnection(const Failure& reason) {
-    if (!connected_ || failReason_) return;
-    failReason_ = reason;
-    if (std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
+    if (!connected_ || failed_) return;
+    failed_ = true;
+    rare().failReason = reason;
+    if (const std::shared_ptr<Producer> producer = takeProducer()) {
         stopQuietly(*producer);  // it must not hold up the end
     }
     disconnecting_ = true;
@@ -333,7 +403,7 @@ void Connection::rawAbortConnection() {
     disconnecting_ = true;
     output_.clear();
     watch_->setReading(false);
-    watch_->setWriting(false);
+    setWriting(false);
     socket_.resetOnClose();
     turn_.later([self = self_] { self->end(failureOf<ConnectionAborted>()); });
 }
@@ -356,39 +426,50 @@ void Connection::rawLoseWriteConnection() {
 void Connection::end(const Failure& proposed) {
     if (!connected_) return;
     connected_ = false;
-    const Failure reason = failReason_ ? *failReason_ : proposed;
+    ++turn_.counters().connectionsLost;
+    const Failure reason = failed_ ? *rare_->failReason : proposed;
     disconnecting_ = true;
-    if (stallTimer_.active()) stallTimer_.cancel();
-    if (const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr)) {
+    if (rare_ && rare_->stallTimer.active()) rare_->stallTimer.cancel();
+    if (const std::shared_ptr<Producer> producer = takeProducer()) {
         stopQuietly(*producer);
     }
     watch_.reset();
-    host_ = getHost();  // readable ever after (TR-16)
-    if (!aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
+    askForHost();  // readable ever after (TR-16)
+    // Ours alone is ended by closing it; to shut it down before would be one system call more (TR-6).
+    if (descriptorShared_ && !aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
     socket_.close();
     output_.clear();
     const std::shared_ptr<Protocol> protocol = std::exchange(protocol_, nullptr);
     // Through TLS, if it is on: it knows better why. Until then it is asked for the peer's certificate (TLS-21).
-    if (const std::shared_ptr<TLSMemoryBIOProtocol> tls = tls_) {
-        tls->deliverConnectionLost(reason);
-        tls_.reset();
-        turn_.deferDeletion(tls);
+    if (tls_ != nullptr) {
+        tls_->deliverConnectionLost(reason);
+        tls_ = nullptr;
+        turn_.deferDeletion(std::move(rare_->tls));
     } else {
         protocol->deliverConnectionLost(reason);
     }
     turn_.deferDeletion(protocol);
-    if (LossHook hook = std::move(onLoss_)) hook(reason);
+    if (rare_ && rare_->onLoss) std::exchange(rare_->onLoss, nullptr)(reason);
     turn_.deferDeletion(std::move(self_));
 }
 
+void Connection::askForHost() const {
+    if (!host_ && socket_) host_ = std::make_shared<const Address>(socket_.localAddress());
+}
+
 Address Connection::getHost() const {
-    if (host_.kind() == Address::Kind::none && socket_) host_ = socket_.localAddress();
-    return host_;
+    askForHost();
+    return host_ ? *host_ : Address();
+}
+
+const std::type_info& Connection::servedType() const noexcept {
+    const Protocol* const protocol = protocol_.get();
+    return protocol != nullptr ? typeid(*protocol) : typeid(*this);
 }
 
 bool Connection::disconnecting() const { return disconnecting_ || (tls_ && tls_->disconnecting()); }
 
-Transport* Connection::lower() noexcept { return tls_.get(); }
+Transport* Connection::lower() noexcept { return tls_; }
 
 void Connection::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
     if (tls_) {
@@ -399,17 +480,16 @@ void Connection::registerProducer(std::shared_ptr<Producer> producer, bool strea
 }
 
 void Connection::rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming) {
-    if (producer_) {
+    if (this->producer() != nullptr) {
         throw RuntimeError("Cannot register a producer, because another one was never unregistered");
     }
-    if (!connected_ || aborted_ || failReason_) {
+    if (!connected_ || aborted_ || failed_) {
         producer->stopProducing();
         return;
     }
-    producer_ = std::move(producer);
+    const std::shared_ptr<Producer> keep = rare().producer = std::move(producer);
     streaming_ = streaming;
     producerPaused_ = false;
-    const std::shared_ptr<Producer> keep = producer_;
     if (!streaming) {
         keep->resumeProducing();
     } else if (output_.size() > kHighWater) {
@@ -427,7 +507,7 @@ void Connection::unregisterProducer() {
 }
 
 void Connection::rawUnregisterProducer() {
-    producer_.reset();
+    takeProducer();
     producerPaused_ = false;
     if (disconnecting_ || writeClosing_) scheduleFlush();  // the close may have waited for this (PC-6)
 }
@@ -479,7 +559,7 @@ void Connection::setOutputLimit(std::size_t octets) {
 
 void Connection::setCloseTimeout(Duration timeout) {
     if (timeout <= Duration::zero()) throw ValueError("the close timeout must be positive");
-    closeTimeout_ = timeout;
+    rare().closeTimeout = timeout;
 }
 
 std::size_t Connection::bufferedBytes() const { return tls_ ? tls_->bufferedBytes() : output_.size(); }
@@ -496,8 +576,9 @@ void Connection::startTLS(const ssl::ContextFactory& options, TLSRole role, Resi
         rawFailConnection(PlaintextAfterStartTLS(std::to_string(rest.size()) + " octets"));
         return;
     }
-    const std::shared_ptr<Producer> producer = std::exchange(producer_, nullptr);
-    tls_ = std::move(tls);
+    const std::shared_ptr<Producer> producer = takeProducer();
+    rare().tls = tls;
+    tls_ = tls.get();
     tls_->setOutputLimit(outputLimit_);
     tls_->makeConnection(std::make_shared<Raw>(*this));
     if (producer) tls_->registerProducer(producer, streaming_);  // moved across, without a stop (PC-12)

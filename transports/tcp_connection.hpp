@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <typeinfo>
 
 #include <torsion/core/abilities.hpp>
 #include <torsion/core/descriptor.hpp>
@@ -36,7 +37,10 @@ public:
     ~Connection();
 
     /// Spares asking the system for our own address.
-    void setHost(const Address& host) { host_ = host; }
+    void setHost(std::shared_ptr<const Address> host) { host_ = std::move(host); }
+
+    /// Somebody else has a duplicate of the descriptor: to close ours does not end the connection.
+    void setDescriptorShared() noexcept { descriptorShared_ = true; }
 
     /// Begins to read, and calls protocol->makeConnection. What that throws becomes the reason of the loss.
     /// @return what it threw, if it did
@@ -86,6 +90,7 @@ private:
     void readable() override;
     void writable() override;
     void reactorGone(const Failure& reason) override;
+    const std::type_info& servedType() const noexcept override;
     void endOfTurn() noexcept override { flush(); }
 
     // The socket itself, below any TLS.
@@ -99,40 +104,51 @@ private:
     void rawResumeProducing();
     template <class Data>
     void rawWrite(Data&& data);
+    bool beingDelivered(BytesView data) const noexcept;
+    void limitExceeded();
 
-    Protocol& receiver() noexcept;
-    bool takesWrites() const noexcept;
+    bool takesWrites() const noexcept {
+        return connected_ && !aborted_ && !failed_ && (!writeClosing_ || waitsForProducer());
+    }
+    bool waitsForProducer() const noexcept;
     void scheduleFlush();
     void flush();
+    ssize_t sendPieces(std::size_t& offered);
     bool sendSome(std::size_t& budget);
+    void setWriting(bool wanted);
     void flushed(bool hadOutput);
+    Producer* producer() const noexcept;
+    std::shared_ptr<Producer> takeProducer() noexcept;
     void peerClosed();
     void halfClosed();
+    void askForHost() const;
     void watchStall();
     void end(const Failure& reason);
     template <class Call>
     void fenced(Call&& call);
 
+    /// What few connections have, so that the others need no memory for it.
+    struct Rare;
+    Rare& rare();
+    Protocol& receiver() noexcept;
+
     Turn& turn_;
     Reactor& reactor_;
-    Socket socket_;
-    std::unique_ptr<DescriptorWatch> watch_;
     OutputQueue output_;
+    TLSMemoryBIOProtocol* tls_ = nullptr;  ///< of startTLS: what is read goes to it first
+    std::unique_ptr<DescriptorWatch> watch_;
+    std::unique_ptr<Rare> rare_;
     std::shared_ptr<Protocol> protocol_;
     std::shared_ptr<Connection> self_;
-    std::shared_ptr<TLSMemoryBIOProtocol> tls_;
-    std::shared_ptr<Producer> producer_;
-    LossHook onLoss_;
-    std::optional<Failure> failReason_;
-    DelayedCall stallTimer_;
-    Address peer_;
-    mutable Address host_;
     std::size_t outputLimit_ = kDefaultOutputLimit;
-    Duration closeTimeout_ = kDefaultStalledCloseTimeout;
+    Address peer_;
+    mutable std::shared_ptr<const Address> host_;  ///< shared by all that a port accepts
+    Socket socket_;
     Side side_;
     bool connected_ = false;  ///< from open() to the loss
     bool disconnecting_ = false;
     bool aborted_ = false;
+    bool failed_ = false;        ///< the reason is known already
     bool readEnded_ = false;     ///< the peer's FIN came
     bool writeClosing_ = false;  ///< loseWriteConnection was called
     bool writeClosed_ = false;   ///< our FIN is out
@@ -141,6 +157,9 @@ private:
     bool finishWriting_ = false;
     bool inCallback_ = false;  ///< a flush follows anyway
     bool inFlush_ = false;
+    bool descriptorShared_ = false;
+    bool delivering_ = false;  ///< what the turn's read buffer holds
+    bool writing_ = false;     ///< waits for room to send
 };
 
 }  // namespace tcp

@@ -9,7 +9,8 @@
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
-#include <torsion/transports/tcp_connection.hpp>
+#include <torsion/transports/accepted_sockets.hpp>
+#include <torsion/transports/listening_socket.hpp>
 
 namespace torsion::tcp {
 
@@ -37,20 +38,26 @@ Port::Port(Reactor& reactor, int port, std::shared_ptr<Factory> factory, int bac
     if (!factory_) throw ValueError("listenTCP needs a factory");
 }
 
+Port::Port(Reactor& reactor, std::shared_ptr<Factory> factory, int backlog, const char* caller)
+    : reactor_(reactor), wantedPort_(0), backlog_(backlog), factory_(std::move(factory)), batch_(kFirstBatch) {
+    if (!factory_) throw ValueError(std::string(caller) + " needs a factory");
+}
+
+Port::Port(Reactor& reactor, Socket listening, std::shared_ptr<Factory> factory, int backlog)
+    : Port(reactor, listening.localAddress().port(), std::move(factory), backlog, listening.localAddress().host()) {
+    given_ = std::move(listening);
+}
+
 Port::~Port() = default;
+
+Socket Port::open() { return given_ ? std::exchange(given_, {}) : listeningSocket(interface_, wantedPort_, backlog_); }
 
 void Port::startListening() {
     if (socket_) return;
-    const Address address =
-        ipAddress(interface_.empty() ? "0.0.0.0" : interface_, static_cast<std::uint16_t>(wantedPort_));
-    Socket socket = Socket::stream(address);
-    if (!socket) throw CannotListenError(interface_, wantedPort_, errno);
-    socket.setFlag(SOL_SOCKET, SO_REUSEADDR, true);
-    if (const int error = socket.bind(address)) throw CannotListenError(interface_, wantedPort_, error);
-    if (::listen(socket.descriptor(), backlog_) != 0) throw CannotListenError(interface_, wantedPort_, errno);
+    Socket socket = open();
     host_ = socket.localAddress();
-    hostIsExact_ = !(host_.host() == "0.0.0.0" || host_.host() == "::");
-    log::msg(factory_->logPrefix() + " starting on " + std::to_string(host_.port()));
+    exactHost_ = exactHost(host_);
+    log::msg(factory_->logPrefix() + " starting on " + place());
     std::unique_ptr<DescriptorWatch> watch = reactor_.watch(socket.descriptor(), *this);
     factory_->doStart();
     socket_ = std::move(socket);
@@ -75,9 +82,10 @@ Deferred<void> Port::stopListening() {
 void Port::close() {
     if (retry_.active()) retry_.cancel();
     watch_.reset();
+    closing();
     socket_.close();
     reserve_.close();
-    log::msg("(TCP Port " + std::to_string(host_.port()) + " Closed)");
+    log::msg("(" + kind() + ' ' + place() + " Closed)");
     reactor_.turn().deferDeletion(std::move(self_));
     factory_->doStop();  // last: it may throw
 }
@@ -140,16 +148,8 @@ bool Port::shedBacklog() {
 }
 
 void Port::serve(Socket socket, const Address& peer) {
-    std::shared_ptr<Protocol> protocol;
-    try {
-        protocol = factory_->build(peer);
-    } catch (...) {
-        log::err(Failure::current(), "in buildProtocol of " + factory_->logPrefix());
-    }
-    if (!protocol) return;
-    const auto connection = std::make_shared<Connection>(reactor_, std::move(socket), Connection::Side::server, peer);
-    if (hostIsExact_) connection->setHost(host_);
-    connection->open(std::move(protocol), nullptr);
+    if (handOver_ && handOver_(socket, peer)) return;
+    serveAccepted(reactor_, *factory_, std::move(socket), peer, exactHost_);
 }
 
 }  // namespace torsion::tcp

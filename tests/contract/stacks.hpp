@@ -11,6 +11,7 @@
 #include <torsion/core/log.hpp>
 #include <torsion/protocols/protocol_proxy.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
+#include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/tls/onion.hpp>
 #include <torsion/tls/onion_protocol.hpp>
@@ -20,11 +21,18 @@ namespace torsion::test {
 
 using namespace std::chrono_literals;
 
+/// What lies below all layers.
+enum class Wire { tcp, unixSocket };
+
 /// A way to put a protocol on a socket: by itself, or on layers.
 struct Stack {
-    const char* name;
+    std::string name;
     bool isTLS;
     std::function<std::shared_ptr<Factory>(ssl::Role, std::shared_ptr<Factory>)> wrap;
+    Wire wire = Wire::tcp;
+
+    /// Whether a peer can tell an abort from an orderly end: UNIX sockets know no reset, TLS notices without.
+    bool tellsAborts() const { return wire == Wire::tcp || isTLS; }
 };
 
 inline const ssl::ContextFactory& recipe(ssl::Role role) {
@@ -97,8 +105,9 @@ inline std::shared_ptr<Factory> overTLS(ssl::Role role, std::shared_ptr<Factory>
     return std::make_shared<TLSMemoryBIOFactory>(recipe(role), role, std::move(factory));
 }
 
+/// All of them over TCP, which is the first, then over UNIX sockets.
 inline const std::vector<Stack>& stacks() {
-    static const std::vector<Stack> all{
+    static const std::vector<Stack> overTCP{
         {"TCP", false, [](ssl::Role, std::shared_ptr<Factory> factory) { return factory; }},
         {"TLS", true, overTLS},
         {"TLS in TLS", true,
@@ -118,6 +127,15 @@ inline const std::vector<Stack>& stacks() {
              return std::make_shared<UpgradingFactory>(std::move(factory), role);
          }},
     };
+    static const std::vector<Stack> all = [] {
+        std::vector<Stack> both = overTCP;
+        for (Stack stack : overTCP) {
+            stack.name += " over a UNIX socket";
+            stack.wire = Wire::unixSocket;
+            both.push_back(std::move(stack));
+        }
+        return both;
+    }();
     return all;
 }
 
@@ -200,10 +218,16 @@ public:
     /// Connects. Set the actors' callbacks before.
     void connect() {
         auto serverFactory = std::make_shared<OneShotFactory>(server);
-        port = reactor.listenTCP(0, stack_.wrap(ssl::Role::server, serverFactory), 50, "127.0.0.1");
+        const auto serving = stack_.wrap(ssl::Role::server, serverFactory);
         clientFactory = std::make_shared<OneShotFactory>(client);
-        auto wrapped = stack_.wrap(ssl::Role::client, clientFactory);
-        reactor.connectTCP("127.0.0.1", port->getHost().port(), std::dynamic_pointer_cast<ClientFactory>(wrapped));
+        const auto connecting = std::dynamic_pointer_cast<ClientFactory>(stack_.wrap(ssl::Role::client, clientFactory));
+        if (stack_.wire == Wire::tcp) {
+            port = reactor.listenTCP(0, serving, 50, "127.0.0.1");
+            reactor.connectTCP("127.0.0.1", port->getHost().port(), connecting);
+        } else {
+            port = reactor.listenUNIX(folder_.file("socket"), serving);
+            reactor.connectUNIX(folder_.file("socket"), connecting);
+        }
         until(
             reactor, [&] { return client->made == 1 && server->made == 1; }, "for the connection");
     }
@@ -227,6 +251,7 @@ public:
 
 private:
     Stack stack_;
+    TemporaryFolder folder_;
 };
 
 /// A megabyte in which every place is different from its neighbours.

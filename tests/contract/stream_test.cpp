@@ -92,7 +92,11 @@ CONTRACT_CASE("abortConnection drops what is queued, tells us in a later turn, a
     CHECK(link.client->transport().disconnecting());
     link.untilBothLost();
     CHECK(link.client->why() == "ConnectionAborted");
-    CHECK(link.server->reason->check<ConnectionLost>());
+    if (stack.tellsAborts()) {
+        CHECK(link.server->reason->check<ConnectionLost>());
+    } else {
+        CHECK(link.server->why() == "ConnectionDone");
+    }
     CHECK(link.server->received.size() < (8U << 20));
     CHECK(link.client->lost == 1);
 }
@@ -118,7 +122,7 @@ CONTRACT_CASE("after the loss every method is silent, and the addresses stay rea
     CHECK(transport.getHost() == host);
     CHECK(transport.getPeer() == peer);
     CHECK(peerInside == peer);
-    CHECK(host.port() != 0);
+    CHECK((stack.wire == Wire::tcp ? host.port() != 0 : host.kind() == Address::Kind::unixPath));
     link.settle();
     CHECK(link.client->lost == 1);
 }

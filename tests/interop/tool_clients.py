@@ -29,7 +29,7 @@ def plain_curl(kit, name):
     server.ends_well()
 
 
-for server_name in ("echoserv", "line_echo_server"):
+for server_name in ("echoserv", "echoserv_pool", "line_echo_server"):
     add_case("tools", f"{server_name}/socat", plain_socat, server_name)
     add_case("tools", f"{server_name}/curl", plain_curl, server_name)
 

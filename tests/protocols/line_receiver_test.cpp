@@ -507,3 +507,40 @@ TEST_CASE("two line receivers talk over any segmentation") {
         CHECK(!client->connected());
     }
 }
+
+TEST_CASE("a line that is sent back has its delimiter, wherever it lies and whatever the delimiter is by then") {
+    const std::string input = "first\r\nsecond\r\n\r\nthird\r\n";
+    for (std::size_t size = 1; size <= input.size(); ++size) {
+        class Echo : public LineReceiver {
+        public:
+            void lineReceived(BytesView line) override { sendLine(line); }
+        };
+        const auto echo = std::make_shared<Echo>();
+        const auto transport = std::make_shared<StringTransport>();
+        echo->makeConnection(transport);
+        for (std::size_t place = 0; place < input.size(); place += size) {
+            const std::vector<char> copy(
+                input.begin() + static_cast<std::ptrdiff_t>(place),
+                input.begin() + static_cast<std::ptrdiff_t>(std::min(place + size, input.size())));
+            echo->dataReceived(BytesView(copy.data(), copy.size()));
+        }
+        CHECK(transport->value() == input);
+        transport->clear();
+        echo->sendLine("later");
+        CHECK(transport->value() == "later\r\n");
+    }
+    class Changing : public LineReceiver {
+    public:
+        void lineReceived(BytesView line) override {
+            delimiter = "\n";
+            sendLine(line);
+            sendLine(line.substr(1));
+            sendLine(line.substr(0, 1));
+        }
+    };
+    const auto changing = std::make_shared<Changing>();
+    const auto transport = std::make_shared<StringTransport>();
+    changing->makeConnection(transport);
+    changing->dataReceived("ab\r\ncd\nef\n");
+    CHECK(transport->value() == "ab\nb\na\ncd\nd\nc\nef\nf\ne\n");
+}

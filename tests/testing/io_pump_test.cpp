@@ -8,6 +8,7 @@
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/testing/accumulating_protocol.hpp>
+#include <torsion/testing/connected.hpp>
 #include <torsion/testing/io_pump.hpp>
 
 using namespace torsion;
@@ -114,12 +115,59 @@ TEST_CASE("what is written in callbacks is delivered in later turns, until all i
     CHECK(p.client->data == "echo");
 }
 
-TEST_CASE("flush throws when two protocols never come to rest") {
+TEST_CASE("flush throws when two protocols never come to rest, and tells what goes on (TK-6)") {
     Pair p;
     p.server->atData = [&](BytesView data) { p.server->transport().write(data); };
     p.client->atData = [&](BytesView data) { p.client->transport().write(data); };
     p.client->transport().write(".");
     CHECK_THROWS_AS(p.pump.flush(100), RuntimeError);
+    CHECK(p.pump.maxTurns() == 1000);
+    CHECK_THROWS_WITH_AS(p.pump.flush(), doctest::Contains("sends 1: ."), RuntimeError);
+    p.pump.setMaxTurns(7);
+    CHECK_THROWS_WITH_AS(p.pump.flush(), doctest::Contains("after 8 turns"), RuntimeError);
+    CHECK_THROWS_AS(p.pump.setMaxTurns(0), ValueError);
+}
+
+TEST_CASE("a long message in short segments is no endless one") {
+    Pair p;
+    p.pump.setSegmentation(segmentation::byteByByte());
+    p.server->atData = [&](BytesView data) { p.server->transport().write(data); };
+    p.client->transport().write(std::string(5000, 'x'));
+    p.pump.flush();
+    CHECK(p.client->data.size() == 5000);
+}
+
+TEST_CASE("on an unbuffered pump octets leave only when they are read") {
+    Pair p;
+    p.pump.setUnbuffered();
+    p.server->transport().pauseProducing();
+    const auto source = std::make_shared<Source>(p.client->transport(), 100, 5);
+    p.client->transport().registerProducer(source, true);
+    source->resumeProducing();
+    p.pump.flush();
+    CHECK(source->calls == "rp");  // by the first write already
+    CHECK(p.pump.client().bufferedBytes() == 100);
+    p.server->transport().resumeProducing();
+    p.pump.flush();
+    CHECK(p.server->data.size() == 500);
+    CHECK(p.pump.client().peakBufferedBytes() == 100);
+    CHECK(p.pump.client().sentBytes() == 500);
+    CHECK(p.pump.server().deliveredBytes() == 500);
+}
+
+TEST_CASE("connectedServerAndClient connects two, and lets them greet (TK-7)") {
+    auto [client, server, pump] = testing::connectedServerAndClient<Pieces, Pieces>();
+    CHECK(client->made);
+    server->transport().write("hello");
+    CHECK(client->data.empty());
+    pump.flush();
+    CHECK(client->data == "hello");
+    struct Greets : Pieces {
+        void connectionMade() override { transport().write("220"); }
+    };
+    CHECK(testing::connectedServerAndClient<Greets, Pieces>().client->data == "220");
+    CHECK(testing::connectedServerAndClient(std::make_shared<Greets>(), std::make_shared<Pieces>(), testing::Greet::no)
+              .client->data.empty());
 }
 
 TEST_CASE("deliveries are cut as chosen, and nothing is lost by it") {

@@ -23,7 +23,7 @@ struct Stopped : PushProducer {
 
 }  // namespace
 
-TEST_CASE("a StringTransport keeps what is written, in order (TR-1)") {
+TEST_CASE("a StringTransport keeps what is written, in order (TR-1) (TK-1)") {
     StringTransport transport;
     transport.write("a");
     transport.write(Bytes("b"));
@@ -40,7 +40,7 @@ TEST_CASE("a StringTransport keeps what is written, in order (TR-1)") {
     CHECK(transport.value().empty());
 }
 
-TEST_CASE("a StringTransport has the addresses of Twisted's, or those that it is given") {
+TEST_CASE("a StringTransport has the addresses of Twisted's, or those that it is given (TK-1)") {
     StringTransport transport;
     CHECK(transport.getHost() == IPv4Address("10.0.0.1", 12345));
     CHECK(transport.getPeer() == IPv4Address("192.168.1.1", 54321));
@@ -70,7 +70,7 @@ TEST_CASE("a StringTransport tells how it was closed, and is not lost by that") 
     CHECK(failed.failure()->check<TimeoutError>());
 }
 
-TEST_CASE("a StringTransport follows its part as a producer, and refuses what makes no sense") {
+TEST_CASE("a StringTransport follows its part as a producer, and refuses what makes no sense (TK-2)") {
     StringTransport transport;
     CHECK(transport.producerState() == StringTransport::ProducerState::producing);
     transport.pauseProducing();
@@ -115,7 +115,7 @@ TEST_CASE("a StringTransport is a TCPTransport that keeps its settings") {
 
 TEST_CASE(
     "a StringTransportWithDisconnection delivers the loss once, in the next turn, after stopProducing (CL-1, CL-2, "
-    "PC-5)") {
+    "PC-5, TK-3)") {
     const auto protocol = std::make_shared<AccumulatingProtocol>();
     const auto transport = std::make_shared<StringTransportWithDisconnection>();
     const auto producer = std::make_shared<Stopped>();
@@ -158,7 +158,7 @@ TEST_CASE(
     CHECK(late->stops == 1);
 }
 
-TEST_CASE("an AccumulatingProtocol collects what happens, and fires its Deferreds") {
+TEST_CASE("an AccumulatingProtocol collects what happens, and fires its Deferreds (TK-4)") {
     task::Clock clock;
     const auto protocol = std::make_shared<AccumulatingProtocol>();
     const auto transport = std::make_shared<StringTransportWithDisconnection>(clock);

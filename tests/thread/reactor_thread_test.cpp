@@ -65,6 +65,39 @@ TEST_CASE("calls posted before run wait for it, and those posted by a call wait 
     CHECK(order == std::vector<int>{1, 2, 3});
 }
 
+TEST_CASE("a thread that waits for each of its calls wakes the reactor each time (TH-1)") {
+    LibeventReactor reactor;
+    std::atomic<int> ran{0};
+    std::thread thread;
+    reactor.callWhenRunning([&] {
+        thread = std::thread([&] {
+            for (int i = 0; i < 2000; ++i) {
+                reactor.callFromThread([&] { ++ran; });
+                while (ran <= i) std::this_thread::yield();  // by now the reactor sleeps, or is about to
+            }
+            reactor.callFromThread([&] { reactor.stop(); });
+        });
+    });
+    reactor.run(false);
+    thread.join();
+    CHECK(ran == 2000);
+}
+
+TEST_CASE("any number of calls may wait for a reactor, burst after burst, and run in order (TH-2)") {
+    LibeventReactor reactor;
+    for (const int calls : {20000, 10, 20000}) {
+        int next = 0;
+        int misplaced = 0;
+        for (int i = 0; i < calls; ++i) {
+            reactor.callFromThread([&, i] { misplaced += next++ == i ? 0 : 1; });
+        }
+        reactor.callFromThread([&] { reactor.stop(); });
+        reactor.run(false);
+        CHECK(next == calls);
+        CHECK(misplaced == 0);
+    }
+}
+
 TEST_CASE("stop may be called from any thread") {
     LibeventReactor reactor;
     std::atomic<bool> running{false};

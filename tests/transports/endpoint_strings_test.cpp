@@ -171,10 +171,18 @@ TEST_CASE("missing, extra, unknown and doubled arguments are TypeErrors that say
 }
 
 TEST_CASE("an unknown type is a ValueError that lists the known ones (ES-2)") {
-    CHECK(clientError<ValueError>("ftp:h:1") ==
-          "endpoint 'ftp:h:1': unknown endpoint type: 'ftp'; known client types: ssl, tcp, tls");
-    CHECK(serverError<ValueError>("ftp:1") ==
-          "endpoint 'ftp:1': unknown endpoint type: 'ftp'; known server types: ssl, tcp, tcp6, tls, txsni");
+    // Other tests register prefixes of their own, which are in the list, too.
+    const auto lists = [](const std::string& text, const std::string& start, const Names& types) {
+        CHECK(text.substr(0, start.size()) == start);
+        for (const std::string& type : types) {
+            CAPTURE(type);
+            CHECK((text.substr(start.size()) + ',').find(' ' + type + ',') != std::string::npos);
+        }
+    };
+    lists(clientError<ValueError>("ftp:h:1"),
+          "endpoint 'ftp:h:1': unknown endpoint type: 'ftp'; known client types:", {"ssl", "tcp", "tls", "unix"});
+    lists(serverError<ValueError>("ftp:1"), "endpoint 'ftp:1': unknown endpoint type: 'ftp'; known server types:",
+          {"fd", "ssl", "systemd", "tcp", "tcp6", "tls", "txsni", "unix"});
     CHECK(serverError<ValueError>("").find("unknown endpoint type: ''") != std::string::npos);
     CHECK(clientError<ValueError>("host=h:tcp").find("begins with an argument") != std::string::npos);
     CHECK(clientError<ValueError>("a\nb").find("'a\\x0ab'") != std::string::npos);

@@ -17,7 +17,7 @@
 namespace torsion::fakes {
 
 /// A connection attempt, whose outcome the test decides. It treats its factory as a TCP client does.
-class FakeConnector final : public Connector, public std::enable_shared_from_this<FakeConnector> {
+class FakeConnector final : public Connector {
 public:
     FakeConnector(std::string h, int p, std::shared_ptr<ClientFactory> factory, Duration t, Address bind)
         : host(std::move(h)), port(p), timeout(t), bindAddress(std::move(bind)), factory_(std::move(factory)) {}
@@ -200,6 +200,34 @@ public:
         attempts.back()->options = options.share();
         return connector;
     }
+
+    /// What was asked on UNIX sockets, and refused.
+    struct UNIXListen {
+        std::string path;
+        int backlog;
+        unsigned mode;
+        bool wantPID;
+    };
+    struct UNIXConnect {
+        std::string path;
+        Duration timeout;
+        bool checkPID;
+    };
+    std::vector<UNIXListen> unixListens;
+    std::vector<UNIXConnect> unixConnects;
+
+    std::shared_ptr<ListeningPort> listenUNIX(const std::string& path, std::shared_ptr<Factory>, int backlog,
+                                              unsigned mode, bool wantPID) override {
+        unixListens.push_back({path, backlog, mode, wantPID});
+        throw CannotListenError(path, "a fake has no UNIX sockets");
+    }
+    std::shared_ptr<Connector> connectUNIX(const std::string& path, std::shared_ptr<ClientFactory>, Duration timeout,
+                                           bool checkPID) override {
+        unixConnects.push_back({path, timeout, checkPID});
+        throw BadFileError("a fake has no UNIX sockets");
+    }
+    std::shared_ptr<ListeningPort> adoptStreamPort(int, Address::Kind, std::shared_ptr<Factory>) override { unused(); }
+    void adoptStreamConnection(int, Address::Kind, std::shared_ptr<Factory>) override { unused(); }
 
     void callFromThread(Function<void()> function) override {
         const std::lock_guard lock(mutex_);
