@@ -47,8 +47,10 @@ void ReconnectingClientFactory::retry() {
 }
 
 void ReconnectingClientFactory::retry(Connector& connector) {
+    const auto keep = shared_from_this();  // the wait that is cancelled may hold the only references to both
+    const std::shared_ptr<Connector> kept = connector.shared_from_this();
     const std::string where = connector.getDestination().str();
-    connector_ = connector.shared_from_this();
+    connector_ = kept;
     if (!continueTrying) {
         if (noisy) log::msg("Abandoning " + where + " on explicit request");
         return;
@@ -61,8 +63,7 @@ void ReconnectingClientFactory::retry(Connector& connector) {
     delay_ = nextDelay();
     if (noisy) log::msg(where + " will retry in " + std::to_string(Seconds(*delay_).count()) + " seconds");
     if (wait_.active()) wait_.cancel();
-    wait_ = clock_.callLater(*delay_,
-                             [self = shared_from_this(), kept = connector.shared_from_this()] { kept->connect(); });
+    wait_ = clock_.callLater(*delay_, [keep, kept] { kept->connect(); });
 }
 
 Duration ReconnectingClientFactory::nextDelay() {
@@ -72,6 +73,7 @@ Duration ReconnectingClientFactory::nextDelay() {
 }
 
 void ReconnectingClientFactory::stopTrying() {
+    const auto keep = weak_from_this().lock();  // the wait that is cancelled may hold the only reference
     continueTrying = false;
     if (wait_.active()) wait_.cancel();
     const std::shared_ptr<Connector> connector = connector_.lock();

@@ -1,5 +1,6 @@
 #include <torsion/application/retry_policy.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -13,8 +14,10 @@ RetryPolicy backoffPolicy(Duration initialDelay, Duration maximumDelay, double f
     }
     return [=](unsigned attempts) {
         const std::chrono::duration<double> longest = maximumDelay;
-        const double delay = std::chrono::duration<double>(initialDelay).count() * std::pow(factor, attempts);
-        const double seconds = std::fmin(delay, longest.count()) + jitter();  // pow may well be infinite
+        // Bounded as Twisted does: 0 times the infinity that more would come to is not a number.
+        const double growth = std::pow(factor, std::min(attempts, 100U));
+        const double delay = std::chrono::duration<double>(initialDelay).count() * growth;
+        const double seconds = std::fmin(delay, longest.count()) + jitter();
         return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
     };
 }

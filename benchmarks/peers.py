@@ -33,6 +33,9 @@ CASES = [
     Case("nested3/stream", "nested3", "stream", 3, 1.00),
     Case("nested3/pingpong", "nested3", "pingpong", 3, 1.00),
 ]
+# On one reactor and on two. In the first each message costs the server some work, so that the load is next to nothing.
+POOL_CASES = [Case("work/pingpong", "work", "pingpong", 0, None),
+              *(case for case in CASES if case.name in ("plain/pingpong", "tls/stream", "tls/connect"))]
 # Octets of the server's memory a connection at most; no ratio.
 IDLE = [
     Case("plain/idle", "plain", "idle", 0, 350),

@@ -224,9 +224,7 @@ class Bench:
     def pool(self):
         if "torsion" not in self.options.peers:
             return
-        for case in table.CASES:
-            if case.name not in ("plain/pingpong", "tls/stream", "tls/connect") or not self.wanted("pool"):
-                continue
+        for case in table.POOL_CASES if self.wanted("pool") else ():
             for reactors in (1, 2):
                 self.attempt("pool", case.name, "torsion", lambda: self.one_pool(case, reactors))
 

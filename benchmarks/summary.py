@@ -179,7 +179,7 @@ def timer_points(data):
 def pool_rows(data):
     """[(case, reactors, units a second, processor seconds a unit)]"""
     rows = []
-    for case in table.CASES:
+    for case in table.POOL_CASES:
         for reactors in sorted({run["reactors"] for run in runs_of(data, "pool", case=case.name)}):
             runs = runs_of(data, "pool", case=case.name, reactors=reactors)
             rows.append((case.name, reactors, statistics.median(run["units"] / run["seconds"] for run in runs),

@@ -22,7 +22,7 @@ struct Field {
 ///
 /// @param value a bool, a number, a text, a LogLevel, a Failure, anything with `std::string str() const` (such as an
 /// Address), or a callable that returns one of these, which is called only if somebody wants the event. An exception of
-/// the callable becomes the value.
+/// the callable, of str() or of a conversion to text becomes the value.
 template <class T>
 constexpr Field<T> field(std::string_view name, const T& value) noexcept {
     return {name, value};
@@ -47,32 +47,33 @@ concept FieldWithStr = requires(const T& value) {
 template <class T>
 inline constexpr bool kNoFieldValue = false;
 
+/// Never throws for what @p value does: what it throws is the result.
 template <class T>
 LogValue valueOf(const T& value, FieldStorage& storage) {
-    if constexpr (std::same_as<T, bool>) {
-        return value;
-    } else if constexpr (std::same_as<T, char>) {
-        storage.text = value;
-        return std::string_view(storage.text);
-    } else if constexpr (std::signed_integral<T>) {
-        return static_cast<std::int64_t>(value);
-    } else if constexpr (std::unsigned_integral<T>) {
-        return static_cast<std::uint64_t>(value);
-    } else if constexpr (std::floating_point<T>) {
-        return static_cast<double>(value);
-    } else if constexpr (std::same_as<T, LogLevel>) {
-        return logLevelName(value);
-    } else if constexpr (std::is_pointer_v<T> && FieldText<T>) {
-        return value != nullptr ? std::string_view(value) : std::string_view("(null)");
-    } else if constexpr (FieldText<T>) {
-        return std::string_view(value);
-    } else if constexpr (std::same_as<T, Failure>) {
-        return &value;
-    } else if constexpr (FieldWithStr<T>) {
-        storage.text = value.str();
-        return std::string_view(storage.text);
-    } else if constexpr (std::is_invocable_v<const T&>) {
-        try {
+    try {
+        if constexpr (std::same_as<T, bool>) {
+            return value;
+        } else if constexpr (std::same_as<T, char>) {
+            storage.text = value;
+            return std::string_view(storage.text);
+        } else if constexpr (std::signed_integral<T>) {
+            return static_cast<std::int64_t>(value);
+        } else if constexpr (std::unsigned_integral<T>) {
+            return static_cast<std::uint64_t>(value);
+        } else if constexpr (std::floating_point<T>) {
+            return static_cast<double>(value);
+        } else if constexpr (std::same_as<T, LogLevel>) {
+            return logLevelName(value);
+        } else if constexpr (std::is_pointer_v<T> && FieldText<T>) {
+            return value != nullptr ? std::string_view(value) : std::string_view("(null)");
+        } else if constexpr (FieldText<T>) {
+            return std::string_view(value);
+        } else if constexpr (std::same_as<T, Failure>) {
+            return &value;
+        } else if constexpr (FieldWithStr<T>) {
+            storage.text = value.str();
+            return std::string_view(storage.text);
+        } else if constexpr (std::is_invocable_v<const T&>) {
             const auto result = value();
             using Result = std::remove_const_t<decltype(result)>;
             if constexpr (FieldText<Result> && !std::is_pointer_v<Result>) {
@@ -83,13 +84,13 @@ LogValue valueOf(const T& value, FieldStorage& storage) {
             } else {
                 return valueOf(result, storage);
             }
-        } catch (...) {
-            return &storage.failure.emplace(Failure::current());
+        } else {
+            static_assert(kNoFieldValue<T>,
+                          "a field of a log event is a bool, number, text, LogLevel, Failure, something with str(), or "
+                          "a callable that returns one of these");
         }
-    } else {
-        static_assert(kNoFieldValue<T>,
-                      "a field of a log event is a bool, number, text, LogLevel, Failure, something with str(), or a "
-                      "callable that returns one of these");
+    } catch (...) {
+        return &storage.failure.emplace(Failure::current());
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <ctime>
 #include <exception>
+#include <iterator>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -30,13 +31,17 @@ void add(Arguments& arguments, std::string_view name, const LogValue& value) {
         value);
 }
 
+/// The keys of the event itself, but those that a field has.
 void addStandard(Arguments& arguments, const LogEvent& event) {
-    add(arguments, "log_level", logLevelName(event.level));
-    add(arguments, "log_namespace", event.logNamespace);
-    add(arguments, "log_source", event.source);
-    add(arguments, "log_system", event.system);
-    add(arguments, "log_time", std::chrono::duration<double>(event.time.time_since_epoch()).count());
-    if (event.failure != nullptr) add(arguments, "log_failure", event.failure);
+    const auto addUnlessField = [&](std::string_view name, const LogValue& value) {
+        if (event.find(name) == nullptr) add(arguments, name, value);
+    };
+    addUnlessField("log_level", logLevelName(event.level));
+    addUnlessField("log_namespace", event.logNamespace);
+    addUnlessField("log_source", event.source);
+    addUnlessField("log_system", event.system);
+    addUnlessField("log_time", std::chrono::duration<double>(event.time.time_since_epoch()).count());
+    if (event.failure != nullptr) addUnlessField("log_failure", event.failure);
 }
 
 /// All that an event has, for one that cannot be shown as it should.
@@ -65,8 +70,13 @@ std::string asLine(std::string_view text) {
     std::string line;
     line.reserve(text.size() + 8);
     for (const char c : text) {
-        line += c;
-        if (c == '\n') line += '\t';
+        if (c == '\n') {
+            line += "\n\t";
+        } else if (static_cast<unsigned char>(c) < 0x20 && c != '\t') {
+            fmt::format_to(std::back_inserter(line), "\\x{:02x}", static_cast<unsigned>(c));
+        } else {
+            line += c;
+        }
     }
     line += '\n';
     return line;
@@ -98,8 +108,9 @@ std::string formatEvent(const LogEvent& event) {
     if (event.format.find_first_of("{}") == std::string_view::npos) return std::string(event.format);
     try {
         Arguments arguments;
-        if (event.format.find("{log_") != std::string_view::npos) addStandard(arguments, event);
+        // The fields come first: for `{}` fmt counts all arguments, those with names, too.
         for (const LogField& field : event.fields) add(arguments, field.name, field.value);
+        if (event.format.find("{log_") != std::string_view::npos) addStandard(arguments, event);
         return fmt::vformat(event.format, arguments);
     } catch (const std::exception& error) {
         return fmt::format("Unable to format event {{{}}}: {}", describe(event), error.what());

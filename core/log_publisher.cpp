@@ -21,6 +21,21 @@ std::vector<LogPublisher*>& publishers() {
     return all;
 }
 
+/// How many publishers ask each other right now, of which each waits for the next one's answer. Under the lock.
+unsigned asking = 0;
+
+/// Counts one of them while it lives.
+class Asking {
+public:
+    Asking() noexcept { ++asking; }
+    ~Asking() { --asking; }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+
+    /// Whether this looks like a circle: then what takes in too much is the safe answer.
+    bool tooDeep() const noexcept { return asking > LogPublisher::kMaxNesting; }
+};
+
 }  // namespace
 
 void detail::refreshLogLevels() {
@@ -72,12 +87,16 @@ std::size_t LogPublisher::observerCount() const {
 
 bool LogPublisher::wants(LogLevel level, std::string_view logNamespace) const {
     const LogGuard guard(logMutex());
+    const Asking depth;
+    if (depth.tooDeep()) return true;
     return std::any_of(observers_->begin(), observers_->end(),
                        [&](const LogObserver& observer) { return observer.wants(level, logNamespace); });
 }
 
 LogLevel LogPublisher::lowestLevel() const {
     const LogGuard guard(logMutex());
+    const Asking depth;
+    if (depth.tooDeep()) return LogLevel::debug;
     LogLevel lowest = detail::kNoLevel;
     for (const LogObserver& observer : *observers_) lowest = std::min(lowest, observer.lowestLevel());
     return lowest;
@@ -117,9 +136,15 @@ void LogPublisher::publish(const LogEvent& event, const std::shared_ptr<const Ob
         report.fields = fields;
         report.failure = &failure;
 
-        Observers others = *observers;
-        std::erase(others, observer);
-        if (others.empty()) {
+        Observers others;
+        bool wanted = false;
+        for (const LogObserver& other : *observers) {
+            const bool stays = std::find(observers_->begin(), observers_->end(), other) != observers_->end();
+            if (!stays || other == observer) continue;
+            others.push_back(other);
+            wanted = wanted || other.wants(report.level, report.logNamespace);
+        }
+        if (!wanted) {
             const std::string line = formatEventAsLegacyLogText(report);
             std::fwrite(line.data(), 1, line.size(), stderr);
         } else {

@@ -23,7 +23,8 @@ void refreshLogLevels();
 class LogPublisher {
 public:
     /// Events that are logged while an observer is called, by observers, nest no deeper than this: deeper ones are
-    /// dropped, so that observers which log at each event they see come to an end.
+    /// dropped, so that observers which log at each event they see come to an end. The same holds of publishers that
+    /// observe each other in a circle; asked for levels they look no deeper than this, and want everything beyond.
     static constexpr unsigned kMaxNesting = 8;
 
     LogPublisher() : LogPublisher(std::vector<LogObserver>()) {}
@@ -42,7 +43,8 @@ public:
     std::size_t observerCount() const;
 
     /// Hands @p event to the observers, in the order in which they were added. Those that throw are then reported to
-    /// the others, as a critical event with the failure, and stay; if there are no others a line goes to stderr.
+    /// the others, as a critical event of the namespace "torsion.logger" with the failure, and stay; if none of the
+    /// others wants that, a line goes to stderr.
     void operator()(const LogEvent& event);
 
     /// Whether any observer may want events of this level, in whatever namespace: one relaxed load and a comparison.

@@ -16,9 +16,8 @@ struct ReactorCounters {
     std::uint64_t connectionsAccepted = 0;  ///< begun by a peer
     std::uint64_t connectionsMade = 0;      ///< begun by us
     std::uint64_t connectionsLost = 0;      ///< of either kind
-    std::uint64_t reads = 0;                ///< that brought octets
     std::uint64_t bytesReceived = 0;        ///< from sockets, ciphertext where there is TLS
-    std::uint64_t writes = 0;               ///< that the layer above the socket made: the application, or TLS
+    std::uint64_t writesCoalesced = 0;      ///< that joined others which were waiting to be sent, on the same socket
     std::uint64_t sends = 0;                ///< system calls that took octets
     std::uint64_t bytesSent = 0;            ///< to sockets
     std::uint64_t handshakes = 0;           ///< of TLS, done and verified, at any depth
@@ -34,9 +33,6 @@ struct ReactorCounters {
 
     /// The connections that there are.
     std::uint64_t connections() const noexcept { return connectionsAccepted + connectionsMade - connectionsLost; }
-
-    /// How many writes needed no system call of their own, because they left together with others.
-    std::uint64_t writesCoalesced() const noexcept { return writes > sends ? writes - sends : 0; }
 
     /// Half, 99 %, ... of the turns took no longer than this, as exactly as the histogram tells. Zero if there was
     /// none.

@@ -4,17 +4,42 @@
 
 namespace torsion::detail {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Both clocks at one moment: of a few tries, the one that was least disturbed.
+struct Moment {
+    Moment() noexcept {
+        std::uint64_t narrowest = std::numeric_limits<std::uint64_t>::max();
+        for (int i = 0; i < 5; ++i) {
+            const std::uint64_t before = ticks();
+            const Clock::time_point now = Clock::now();
+            const std::uint64_t width = ticksSince(before);
+            if (width >= narrowest) continue;
+            narrowest = width;
+            tick = before + width / 2;
+            time = now;
+        }
+    }
+
+    std::uint64_t tick = 0;
+    Clock::time_point time;
+};
+
+}  // namespace
+
 TickScale TickScale::measured() noexcept {
     static const std::uint64_t scale = [] {
-        using Clock = std::chrono::steady_clock;
         constexpr std::chrono::microseconds kLongEnough(200);
-        const Clock::time_point start = Clock::now();
-        const std::uint64_t first = ticks();
-        while (Clock::now() - start < kLongEnough) {
+        const Moment first;
+        while (Clock::now() - first.time < kLongEnough) {
         }
-        const std::chrono::duration<double, std::micro> passed = Clock::now() - start;
-        const auto counted = static_cast<double>(ticks() - first);
-        return static_cast<std::uint64_t>(passed.count() / counted * static_cast<double>(std::uint64_t{1} << kShift));
+        const Moment last;
+        const std::chrono::duration<double, std::micro> passed = last.time - first.time;
+        const auto counted = static_cast<double>(std::max<std::uint64_t>(last.tick - first.tick, 1));
+        const double perTick = passed.count() / counted * static_cast<double>(std::uint64_t{1} << kShift);
+        return std::max<std::uint64_t>(static_cast<std::uint64_t>(perTick), 1);
     }();
     return TickScale(scale);
 }

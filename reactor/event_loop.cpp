@@ -25,8 +25,12 @@ EventLoop::EventLoop() {
     // One thread needs no locks, and who has no timers in libevent needs no time from it. Its own timers are too coarse
     // without EVENT_BASE_FLAG_PRECISE_TIMER, and with it cost a timerfd_settime each turn.
     event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME | EVENT_BASE_FLAG_NOLOCK);
+    event_config_require_features(config.get(), EV_FEATURE_ET);  // epoll has it, select and poll do not
     base_.reset(event_base_new_with_config(config.get()));
-    if (!base_) throw std::runtime_error("libevent found no way to wait for events");
+    if (!base_) {
+        throw std::runtime_error(
+            "libevent has no way to wait for events that tells edges; is epoll turned off by EVENT_NOEPOLL?");
+    }
     wakeDescriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     timerDescriptor_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (wakeDescriptor_ < 0 || timerDescriptor_ < 0) {
@@ -42,8 +46,12 @@ EventLoop::EventLoop() {
     event_assign(
         &timerEvent_, base_.get(), timerDescriptor_, EV_READ | EV_ET | EV_PERSIST,
         [](evutil_socket_t, short, void* loop) { static_cast<EventLoop*>(loop)->armed_.reset(); }, this);
-    event_add(&wakeEvent_, nullptr);
-    event_add(&timerEvent_, nullptr);
+    if (event_add(&wakeEvent_, nullptr) != 0 || event_add(&timerEvent_, nullptr) != 0) {
+        const int error = errno;
+        event_del(&wakeEvent_);
+        close();
+        throw std::system_error(error, std::generic_category(), "epoll_ctl");
+    }
 }
 
 EventLoop::~EventLoop() {

@@ -102,12 +102,15 @@ private:
     static void deliver(void* watch, Call call) {
         DescriptorListener& listener = static_cast<Watch*>(watch)->listener_;
         LibeventReactor& reactor = *static_cast<Watch*>(watch)->reactor_;
-        if (reactor.turnBegin_ == 0) reactor.turnBegin_ = detail::ticks();
-        if (reactor.slowCallback_ != 0) {
-            reactor.timed(listener.servedType(), [&] { fenced(listener, call); });
-        } else {
-            fenced(listener, call);
+        if (reactor.watchful_) {
+            if (reactor.turnBegin_ == 0) reactor.turnBegin_ = detail::ticks();
+            if (reactor.slowCallback_ != 0) {
+                reactor.timed(listener.servedType(), [&] { fenced(listener, call); });
+                return;
+            }
+            reactor.watchful_ = false;
         }
+        fenced(listener, call);
     }
     template <class Call>
     static void fenced(DescriptorListener& listener, Call call) {
@@ -208,6 +211,7 @@ void LibeventReactor::run(bool installSignalHandlers) {
     inRun_ = true;
     ++runs_;
     leaveLoop_ = false;
+    turnBegin_ = 0;
     stopRequested_ = false;
     stopping_ = false;
     exitSignal_ = 0;
@@ -253,7 +257,8 @@ void LibeventReactor::runTimers() {
 /// A turn lasts from the first callback of a descriptor to the next wait.
 void LibeventReactor::countTurn() noexcept {
     ReactorCounters& counters = turn_.counters();
-    const std::uint64_t took = scale_.microseconds(detail::ticks() - std::exchange(turnBegin_, 0));
+    const std::uint64_t took = scale_.microseconds(detail::ticksSince(std::exchange(turnBegin_, 0)));
+    watchful_ = true;
     const auto place = static_cast<std::size_t>(std::bit_width(took));
     ++counters.turns;
     ++counters.turnDurations[std::min(place, ReactorCounters::kTurnDurations - 1)];
@@ -268,16 +273,19 @@ template <class Call>
 void LibeventReactor::timed(const std::type_info& culprit, Call&& call) {
     const std::uint64_t begin = detail::ticks();
     call();
-    const std::uint64_t took = detail::ticks() - begin;
+    const std::uint64_t took = detail::ticksSince(begin);
     if (took < slowCallback_) return;
-    const bool timers = culprit == typeid(TimerHeap);
-    log::warn("slow callback: " + (timers ? std::string("the timers that were due") : typeName(culprit)) +
-              " held up the reactor for " + std::to_string(scale_.microseconds(took) / 1000) + " ms");
+    std::string name = typeName(culprit);
+    if (culprit == typeid(TimerHeap)) name = "the timers that were due";
+    if (culprit == typeid(ReactorThreads)) name = "a call from a thread";
+    log::warn("slow callback: " + name + " held up the reactor for " +
+              std::to_string(scale_.microseconds(took) / 1000) + " ms");
 }
 
 void LibeventReactor::warnOfSlowCallbacks(Duration threshold) {
     assertThread();
     if (threshold < Duration::zero()) throw ValueError("the threshold of a slow callback is zero (off) or more");
+    watchful_ = true;
     slowCallback_ = threshold == Duration::zero() ? 0 : std::max<std::uint64_t>(scale_.ticksIn(threshold), 1);
 }
 
@@ -430,10 +438,17 @@ void LibeventReactor::runThreadCalls() {
     }
     turn_.counters().threadCalls += calls.size();
     for (Function<void()>& call : calls) {
-        try {
-            call();
-        } catch (...) {
-            log::err(Failure::current(), "while calling from thread");
+        const auto run = [&call] {
+            try {
+                call();
+            } catch (...) {
+                log::err(Failure::current(), "while calling from thread");
+            }
+        };
+        if (slowCallback_ != 0) {
+            timed(typeid(ReactorThreads), run);
+        } else {
+            run();
         }
         call = nullptr;
     }

@@ -87,8 +87,8 @@ public:
     ReactorCounters counters() const { return turn_.counters(); }
 
     /// Logs a warning, with the name of the protocol's type, whenever one callback has held up the reactor for
-    /// @p threshold or longer, as asyncio does in its debug mode. Zero, the default, is off. While it is on, each
-    /// callback is timed. @throws ValueError if negative
+    /// @p threshold or longer, as asyncio does in its debug mode. Timed are the callbacks of descriptors, each call
+    /// from a thread, and all timers of a turn together. Zero, the default, is off. @throws ValueError if negative
     void warnOfSlowCallbacks(Duration threshold);
 
     /// The number of the signal that stopped the last run, or 0.
@@ -116,6 +116,7 @@ private:
     std::uint64_t turnBegin_ = 0;     ///< in ticks; 0 while it has not begun
     std::uint64_t longestTurn_ = 0;   ///< in microseconds
     std::uint64_t slowCallback_ = 0;  ///< in ticks; 0 is none
+    bool watchful_ = true;            ///< the next callback begins the turn, or is timed
     TimerHeap timers_;
     Turn turn_;
     std::unique_ptr<Loop> loop_;

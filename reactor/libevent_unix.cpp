@@ -35,6 +35,7 @@ std::shared_ptr<ListeningPort> LibeventReactor::adoptStreamPort(int fileDescript
 void LibeventReactor::adoptStreamConnection(int fileDescriptor, Address::Kind addressFamily,
                                             std::shared_ptr<Factory> factory) {
     assertThread();
+    if (!factory) throw ValueError("adoptStreamConnection needs a factory");
     serveFileDescriptor(*this, fileDescriptor, addressFamily, *factory);
 }
 

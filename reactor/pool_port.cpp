@@ -142,13 +142,14 @@ void PoolListening::setOpen(std::size_t index, bool open) {
     inboxes_[index].open = open;
 }
 
+void PoolListening::close() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    unclaimed_.clear();
+}
+
 void PoolListening::stopListening() {
-    std::vector<Socket> unclaimed;
-    {
-        const std::lock_guard lock(mutex_);
-        stopped_ = true;
-        unclaimed.swap(unclaimed_);
-    }
+    close();
     const auto self = std::static_pointer_cast<PoolListening>(shared_from_this());
     for (std::size_t index = 0; index < handles_.size(); ++index) {
         handles_[index]->callFromThread([self, index] { self->stop(index); });
@@ -163,10 +164,10 @@ void PoolListening::stop(std::size_t index) {
 }
 
 void PoolListening::end(std::size_t index) {
-    parts_[index] = {};
+    claim(index);
+    stop(index);
     std::vector<Accepted> late;  // closed here: nobody will call to have them taken
     const std::lock_guard lock(inboxes_[index].mutex);
-    inboxes_[index].open = false;
     late.swap(inboxes_[index].waiting);
 }
 

@@ -47,8 +47,12 @@ public:
     /// On the thread of reactor @p index: makes its factory, and listens. Never by two threads at once.
     void begin(Reactor& reactor, std::size_t index);
 
-    /// On that thread: the reactor runs no more, whatever its port is doing.
+    /// On that thread: the reactor runs no more. Its port ends, whatever it is doing, so that the kernel gives its
+    /// connections to the others.
     void end(std::size_t index);
+
+    /// From any thread: closes the sockets with which no reactor listens, and lets none begin.
+    void close();
 
 private:
     /// One reactor's part; touched on its thread alone.

@@ -13,6 +13,7 @@ void ReactorHandle::callFromThread(Function<void()> function) {
         reactor_->callFromThread(std::move(function));
     } else if (!closed_) {
         waiting_.push_back(std::move(function));
+        changed_.notify_one();
     }
 }
 
@@ -43,6 +44,24 @@ void ReactorHandle::attach(Reactor& reactor) {
 void ReactorHandle::detach() {
     const std::lock_guard lock(mutex_);
     reactor_ = nullptr;
+}
+
+void ReactorHandle::destroyCalls() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [this] { return !waiting_.empty() || destroyingEnds_; });
+        if (waiting_.empty()) return;
+        std::vector<Function<void()>> calls = std::exchange(waiting_, {});
+        lock.unlock();  // their ends may post again, here and anywhere
+        calls.clear();
+        lock.lock();
+    }
+}
+
+void ReactorHandle::endDestroying() {
+    const std::lock_guard lock(mutex_);
+    destroyingEnds_ = true;
+    changed_.notify_one();
 }
 
 std::vector<Function<void()>> ReactorHandle::close() {

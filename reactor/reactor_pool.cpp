@@ -59,6 +59,7 @@ ReactorPool::ReactorPool(std::size_t size, Accepting accepting)
 ReactorPool::~ReactorPool() {
     assert(!running() && "a ReactorPool was destroyed before its run() had returned");
     destroyLateCalls();
+    end();
 }
 
 /// What was posted to a reactor that is not there. Nobody else is there either, so that no thread is the wrong one.
@@ -69,6 +70,11 @@ void ReactorPool::destroyLateCalls() {
 
 void ReactorPool::checkNotEnded() const {
     const std::lock_guard lock(threading_->mutex);
+    throwIfEnded();
+}
+
+/// Wants the mutex held.
+void ReactorPool::throwIfEnded() const {
     if (state_ == State::ended) throw RuntimeError("A ReactorPool runs once, and this one has: make another");
 }
 
@@ -95,6 +101,7 @@ std::shared_ptr<PoolPort> ReactorPool::listen(int port, FactoryMaker makeFactory
                                                                    std::move(options), backlog);
     {
         const std::lock_guard lock(threading_->mutex);
+        throwIfEnded();  // it may have ended since; the others' ports are closed when it does
         ports_.push_back(listening);
     }
     addSetUp([listening](Reactor& reactor, std::size_t index) { listening->begin(reactor, index); });
@@ -159,17 +166,19 @@ void ReactorPool::run(bool installSignalHandlers) {
     for (std::thread& thread : threading_->threads) thread.join();
     threading_->threads.clear();
     destroyLateCalls();
+    end();
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+/// When no reactor is left, or none has ever been. Somebody may keep a port, which must not go on listening.
+void ReactorPool::end() {
     std::vector<SetUp> setUps;
     std::vector<std::shared_ptr<detail::PoolListening>> ports;
-    std::exception_ptr failure;
-    {
-        const std::lock_guard lock(threading_->mutex);
-        state_ = State::ended;
-        setUps.swap(setUps_);
-        ports.swap(ports_);
-        failure = failure_;
-    }
-    if (failure) std::rethrow_exception(failure);
+    const std::lock_guard lock(threading_->mutex);  // gone before these are, whose ends may call us
+    state_ = State::ended;
+    setUps.swap(setUps_);
+    ports.swap(ports_);
+    for (const auto& port : ports) port->close();
 }
 
 /// All but the first one's, which is the caller's. They wait for their turn to be set up, after the first.
@@ -209,10 +218,13 @@ void ReactorPool::live(std::size_t index, bool installSignalHandlers) {
         ports = ports_;
     }
     for (const auto& port : ports) port->end(index);
-    // The others may know this reactor, and post to it until they have ended.
-    waitForEnd();
+    // The end of another one may wait for an answer from here, which nobody works out any more: then it must be told
+    // so. An answer is refused by the end of the call, or of the timer or connection that it hung on; and these must
+    // end on this thread. So first nobody can post to the reactor any more, then it goes with all that it holds, and
+    // then we stay to destroy what is posted, until nobody is left who might wait.
     handles_[index]->detach();
     reactor.reset();
+    waitForEnd(index);
     here = before;
 }
 
@@ -273,11 +285,17 @@ bool ReactorPool::waitForSetUp() {
     return setUpDone_ == size();
 }
 
-void ReactorPool::waitForEnd() {
-    std::unique_lock lock(threading_->mutex);
-    ++ended_;
-    threading_->changed.notify_all();
-    threading_->changed.wait(lock, [&] { return threads_ != 0 && ended_ == threads_; });
+/// Destroys what is posted to reactor @p index, which is gone, until all are.
+void ReactorPool::waitForEnd(std::size_t index) {
+    bool last = false;
+    {
+        const std::lock_guard lock(threading_->mutex);
+        last = ++ended_ == threads_;  // the first one's end comes after the count of the threads
+    }
+    if (last) {
+        for (const auto& handle : handles_) handle->endDestroying();
+    }
+    handles_[index]->destroyCalls();
 }
 
 }  // namespace torsion

@@ -113,8 +113,8 @@ public:
     bool running() const;
 
     /// What may be used of reactor @p index by other threads. It is there as long as the pool: calls made before run()
-    /// wait for that; calls that come too late are destroyed with the pool's last reactor, or at once when all have
-    /// ended. @throws ValueError if there is no such reactor
+    /// wait for that; calls that come too late are destroyed on that reactor's thread as they come, or by the caller
+    /// when all have ended. @throws ValueError if there is no such reactor
     ReactorThreads& reactor(std::size_t index);
 
     /// The number of the reactor whose thread this is. @throws RuntimeError on a thread that is none of this pool's
@@ -126,15 +126,17 @@ private:
 
     void addSetUp(SetUp function);
     void checkNotEnded() const;
+    void throwIfEnded() const;
     void startThreads();
     void live(std::size_t index, bool installSignalHandlers);
     void setUp(LibeventReactor& reactor, std::size_t index);
     void fail() noexcept;
     void stopAll();
     void destroyLateCalls();
+    void end();
     bool waitForTurn(std::size_t index);
     bool waitForSetUp();
-    void waitForEnd();
+    void waitForEnd(std::size_t index);
     std::shared_ptr<PoolPort> listen(int port, FactoryMaker makeFactory,
                                      std::shared_ptr<const ssl::ContextFactory> options, int backlog,
                                      const std::string& interface);

@@ -34,6 +34,7 @@ MemoryConnector::MemoryConnector(std::shared_ptr<task::Clock> clock, Address des
                                  std::shared_ptr<ClientFactory> factory, Duration timeout)
     : clock_(std::move(clock)), destination_(std::move(destination)), factory_(std::move(factory)), timeout_(timeout) {
     if (!factory_) throw ValueError("a connection attempt needs a factory");
+    if (timeout < Duration::zero()) throw ValueError("the timeout of a connection attempt must not be negative");
 }
 
 MemoryConnector::~MemoryConnector() {
@@ -46,6 +47,7 @@ void MemoryConnector::connect() {
     if (!factoryStarted_) factory_->doStart();
     factoryStarted_ = true;
     state_ = State::connecting;
+    doomed_ = false;
     const int attempt = ++attempts_;
     const auto weak = std::weak_ptr<Connector>(weak_from_this());
     timer_ = clock_->callLater(timeout_, [this, weak] {
@@ -56,6 +58,8 @@ void MemoryConnector::connect() {
     } catch (...) {
         const Failure failure = Failure::current();
         log::err(failure, "in startedConnecting of " + factory_->logPrefix());
+        if (attempt != attempts_ || !pending()) return;  // it has ended the attempt before it threw
+        doomed_ = true;
         clock_->turn().later([this, weak, attempt, failure] {
             if (const auto self = weak.lock(); self && attempt == attempts_) failed(failure);
         });
@@ -73,6 +77,7 @@ void MemoryConnector::disconnect() {
 void MemoryConnector::stopConnecting() {
     if (state_ != State::connecting) throw NotConnectingError();
     ++stops_;
+    doomed_ = true;
     if (timer_.active()) timer_.cancel();
     // The factory hears of it in a later turn, as from a socket.
     timer_ = clock_->callLater(Duration::zero(), [this, weak = weak_from_this()] {

@@ -20,6 +20,7 @@ namespace torsion::testing {
 /// and after the timeout it fails by itself.
 class MemoryConnector final : public Connector {
 public:
+    /// @throws ValueError without a factory, or with a negative timeout
     MemoryConnector(std::shared_ptr<task::Clock> clock, Address destination, std::shared_ptr<ClientFactory> factory,
                     Duration timeout);
     ~MemoryConnector() override;
@@ -56,6 +57,10 @@ public:
     Address getDestination() const override { return destination_; }
     State state() const override { return state_; }
 
+    /// For the reactor: whether there is an attempt that may still succeed. One that was stopped, or whose factory
+    /// threw in startedConnecting, is connecting until its failure is told, and cannot.
+    bool pending() const noexcept { return state_ == State::connecting && !doomed_; }
+
     /// For the reactor: its end is that of the attempt, and in the next turn that of a connection.
     void reactorGone(const Failure& reason);
 
@@ -78,6 +83,7 @@ private:
     int stops_ = 0;
     State state_ = State::disconnected;
     bool factoryStarted_ = false;
+    bool doomed_ = false;  ///< the failure of this attempt is on its way
 };
 
 /// A port of a MemoryReactor: connections come to it when the test says so.

@@ -341,6 +341,7 @@ std::shared_ptr<ListeningPort> MemoryReactor::adoptStreamPort(int fileDescriptor
 void MemoryReactor::adoptStreamConnection(int fileDescriptor, Address::Kind addressFamily,
                                           std::shared_ptr<Factory> factory) {
     beforeListen();
+    if (!factory) throw ValueError("adoptStreamConnection needs a factory");
     adoptedStreamConnections.push_back({fileDescriptor, addressFamily, std::move(factory), nullptr});
 }
 
@@ -372,7 +373,7 @@ std::shared_ptr<IOPump> MemoryReactor::complete(MemoryConnector& connector, std:
 bool MemoryReactor::loopAttempts() {
     bool any = false;
     for (const auto& connector : std::vector(connectors)) {
-        if (connector->state() != Connector::State::connecting) continue;
+        if (!connector->pending()) continue;
         any = true;
         const auto port = portFor(connector->getDestination());
         if (!port) {
@@ -391,7 +392,7 @@ bool MemoryReactor::loopAttempts() {
 
 std::shared_ptr<MemoryConnector> MemoryReactor::oldestAttempt(const char* caller) const {
     for (const auto& connector : connectors) {
-        if (connector->state() == Connector::State::connecting) return connector;
+        if (connector->pending()) return connector;
     }
     throw RuntimeError(fmt::format("MemoryReactor::{}: no attempt to connect is under way", caller));
 }

@@ -90,6 +90,14 @@ Engine::Outcome Engine::outcome(int result) {
     }
 }
 
+/// For what has nothing to wait for: whatever is not done is a failure, and has one to tell.
+Engine::Outcome Engine::atOnce(int result) {
+    if (outcome(result) != Outcome::failed) {
+        failure_ = RuntimeError("TLS cannot be written: the peer is in the middle of a message, or has closed");
+    }
+    return Outcome::failed;
+}
+
 Engine::Outcome Engine::handshake() {
     const int result = call([&] { return SSL_do_handshake(session_->native()); });
     return result == 1 ? Outcome::ok : outcome(result);
@@ -108,7 +116,7 @@ Engine::Outcome Engine::write(BytesView data) {
     while (!data.empty()) {
         std::size_t written = 0;
         const int result = call([&] { return SSL_write_ex(native, data.data(), data.size(), &written); });
-        if (result != 1) return outcome(result);
+        if (result != 1) return atOnce(result);
         data.remove_prefix(written);
     }
     return Outcome::ok;
@@ -116,7 +124,9 @@ Engine::Outcome Engine::write(BytesView data) {
 
 Engine::Outcome Engine::shutdown() {
     const int result = call([&] { return SSL_shutdown(session_->native()); });
-    return result >= 0 ? Outcome::ok : outcome(result);
+    return result >= 0 ? Outcome::ok : atOnce(result);
 }
+
+bool Engine::midMessage() const noexcept { return SSL_in_init(session_->native()) != 0; }
 
 }  // namespace torsion::ssl

@@ -51,13 +51,18 @@ public:
     /// Decrypts one record, or what fits of it, into @p room. @param got set if ok
     Outcome read(std::span<char> room, std::size_t& got);
 
-    /// Encrypts all of @p data, in records of up to kRecordSize. Only after the handshake.
+    /// Encrypts all of @p data, in records of up to kRecordSize: ok or failed. Only after the handshake, and not
+    /// midMessage().
     Outcome write(BytesView data);
+
+    /// Whether the peer has sent a message of TLS itself (a ticket, a key update) in part only. Until the rest has been
+    /// fed and read, OpenSSL neither writes nor shuts down.
+    bool midMessage() const noexcept;
 
     /// The most plaintext that fits in one record (RFC 8446, 5.1).
     static constexpr std::size_t kRecordSize = 16384;
 
-    /// Makes our close_notify. Reading goes on.
+    /// Makes our close_notify: ok or failed. Reading goes on. Not midMessage().
     Outcome shutdown();
 
     /// Whether a call to OpenSSL is on the stack: then the Output has been called from it.
@@ -72,6 +77,7 @@ private:
     template <class Call>
     int call(Call&& function);
     Outcome outcome(int result);
+    Outcome atOnce(int result);
 
     std::unique_ptr<Session> session_;
     Output& output_;

@@ -249,6 +249,7 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     if (!handshakeDone_) ++turn().counters().handshakesFailed;
     over_ = true;
     pending_.clear();
+    held_.clear();
     Failure reason = lost;
     if (lost.check<ConnectionDone>() && !closeReceived_) {
         // EOF on the socket is an attacker's to make; only close_notify is the peer's word (TLS-12).
@@ -287,6 +288,7 @@ private:
 };
 
 void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) {
+    if (!takesWrites()) return;  // after the loss there may be no turn any more
     writeView(data);
     turn().giveBytes(std::move(data));
 }
@@ -301,7 +303,7 @@ void TLSMemoryBIOProtocol::writeView(BytesView data) {
     }
     traffic_.plaintextWritten += data.size();
     const std::size_t record = ssl::Engine::kRecordSize;
-    if (!handshakeDone_ || busy() || pending_.size() + data.size() < record) {
+    if (pending_.size() + data.size() < record || !mayEncrypt()) {
         gather(data);
         schedule();
         return;
@@ -346,7 +348,7 @@ void TLSMemoryBIOProtocol::endOfTurn() noexcept {
 }
 
 void TLSMemoryBIOProtocol::flush() {
-    while (alive() && handshakeDone_ && !pending_.empty() && !busy()) {
+    while (alive() && !pending_.empty() && mayEncrypt()) {
         Bytes data = std::exchange(pending_, Bytes());  // a producer that is told to pause may write
         {
             const Encrypting encrypting(*this);
@@ -388,7 +390,13 @@ void TLSMemoryBIOProtocol::ciphertext(BytesView data) {
 // The end.
 
 void TLSMemoryBIOProtocol::finishClosing() {
-    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_ || !pending_.empty() || busy()) return;
+    if (!alive() || !closing_ || !handshakeDone_ || closeSent_ || producer_) return;
+    if (engine_.midMessage()) {
+        // The rest of it may never come, and then this is all that ends the connection.
+        if (!halfClosing_ && !timeout_.active()) expectClose(waitingBelow());
+        return;
+    }
+    if (!pending_.empty() || busy()) return;
     if (closeReceived_) {
         closedByBoth({});
     } else {
@@ -495,7 +503,7 @@ void TLSMemoryBIOProtocol::abortConnection() {
 }
 
 void TLSMemoryBIOProtocol::failConnection(const Failure& reason) {
-    if (alive() && handshakeDone_ && !busy()) {
+    if (alive() && mayEncrypt()) {
         flush();
         sendCloseNotify();
     }
@@ -546,7 +554,7 @@ void TLSMemoryBIOProtocol::pauseProducing() {
 }
 
 void TLSMemoryBIOProtocol::resumeProducing() {
-    if (paused_ && !held_.empty()) later(&TLSMemoryBIOProtocol::goOnAfterPause);
+    if (alive() && paused_ && !held_.empty()) later(&TLSMemoryBIOProtocol::goOnAfterPause);
     paused_ = false;
     transport().resumeProducing();
 }

@@ -172,6 +172,7 @@ private:
     bool alive() const noexcept { return connected() && !over_; }
     /// Whether ciphertext is being made: what is written meanwhile, by a producer that is told to pause, waits.
     bool busy() const noexcept { return engine_.busy() || encrypting_; }
+    bool mayEncrypt() const noexcept { return handshakeDone_ && !busy() && !engine_.midMessage(); }
     TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
 
     std::shared_ptr<const ssl::ContextFactory> options_;

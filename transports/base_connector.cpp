@@ -12,6 +12,8 @@ BaseConnector::BaseConnector(Reactor& reactor, std::shared_ptr<ClientFactory> fa
                              const char* caller)
     : reactor_(reactor), factory_(std::move(factory)), timeout_(timeout) {
     if (!factory_) throw ValueError(std::string(caller) + " needs a factory");
+    if (timeout < Duration::zero())
+        throw ValueError(std::string(caller) + ": the timeout of a connection attempt must not be negative");
 }
 
 BaseConnector::~BaseConnector() = default;

@@ -21,7 +21,8 @@ public:
     State state() const final { return state_; }
 
 protected:
-    /// @param caller the reactor's method, for texts. @throws ValueError without a factory
+    /// @param caller the reactor's method, for texts. @throws ValueError without a factory, or with a negative
+    /// timeout
     BaseConnector(Reactor& reactor, std::shared_ptr<ClientFactory> factory, Duration timeout, const char* caller);
     ~BaseConnector();
 

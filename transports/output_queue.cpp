@@ -15,6 +15,7 @@ void OutputQueue::addSlice(Bytes&& octets, bool gathers) {
 }
 
 void OutputQueue::appendSlice(BytesView data) {
+    if (size_ != 0) ++turn_.counters().writesCoalesced;
     if (!lent_.empty() && lent_.size() < kCopyBelow) keep();
     if (first_ == nullptr || !last_->gathers || last_->octets.size() + data.size() > kGatherUpTo) {
         addSlice(turn_.takeBytes(), true);
@@ -30,6 +31,7 @@ void OutputQueue::append(Bytes&& data) {
         return;
     }
     const std::size_t octets = data.size();
+    if (size_ != 0) ++turn_.counters().writesCoalesced;
     addSlice(std::move(data), false);
     size_ += octets;
 }

@@ -27,6 +27,7 @@ public:
         if (first_ != nullptr && last_->gathers && lent_.empty() && last_->octets.size() + data.size() <= kGatherUpTo) {
             last_->octets.append(data);
             size_ += data.size();
+            ++turn_.counters().writesCoalesced;
         } else if (!data.empty()) {
             appendSlice(data);
         }
@@ -40,6 +41,7 @@ public:
             lent_ = data;
         } else if (size_ == lent_.size() && lent_.data() + lent_.size() == data.data()) {
             lent_ = {lent_.data(), size_ + data.size()};  // it goes on where the loan ends
+            ++turn_.counters().writesCoalesced;
         } else {
             return append(data);
         }

@@ -112,12 +112,12 @@ void Connection::fenced(Call&& call) {
 }
 
 std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, LossHook onLoss) {
+    watch_ = reactor_.watch(socket_.descriptor(), *this);  // first: it throws while the reactor is being destroyed
     protocol_ = std::move(protocol);
     if (onLoss) rare().onLoss = std::move(onLoss);
     self_ = shared_from_this();
     connected_ = true;
     ++(side_ == Side::server ? turn_.counters().connectionsAccepted : turn_.counters().connectionsMade);
-    watch_ = reactor_.watch(socket_.descriptor(), *this);
     watch_->setReading(true);
     std::optional<Failure> raised;
     inCallback_ = true;
@@ -152,9 +152,7 @@ void Connection::readable() {
     const ssize_t got = ::recv(socket_.descriptor(), buffer.data(), buffer.size(), 0);
     if (got > 0) {
         const BytesView data(buffer.data(), static_cast<std::size_t>(got));
-        ReactorCounters& counters = turn_.counters();
-        ++counters.reads;
-        counters.bytesReceived += data.size();
+        turn_.counters().bytesReceived += data.size();
         inCallback_ = delivering_ = true;
         fenced([&] { receiver().dataReceived(data); });
         inCallback_ = delivering_ = false;
@@ -207,7 +205,6 @@ void Connection::rawWrite(Data&& data) {
         limitExceeded();
         return;
     }
-    ++turn_.counters().writes;
     if constexpr (std::is_same_v<std::remove_cvref_t<Data>, BytesView>) {
         if (delivering_ && beingDelivered(data)) {
             output_.lend(data);
@@ -435,8 +432,9 @@ void Connection::end(const Failure& proposed) {
     }
     watch_.reset();
     askForHost();  // readable ever after (TR-16)
-    // Ours alone is ended by closing it; to shut it down before would be one system call more (TR-6).
-    if (descriptorShared_ && !aborted_) ::shutdown(socket_.descriptor(), SHUT_RDWR);
+    // Octets that nobody has read would make close() send a reset in place of a FIN (TR-6), and to close a descriptor
+    // that has a duplicate ends nothing. Behind the peer's FIN there are none, and a system call is saved.
+    if (!aborted_ && (!readEnded_ || descriptorShared_)) ::shutdown(socket_.descriptor(), SHUT_RDWR);
     socket_.close();
     output_.clear();
     const std::shared_ptr<Protocol> protocol = std::exchange(protocol_, nullptr);

@@ -7,7 +7,8 @@ namespace torsion {
 
 /// A lock that is a symbolic link to its owner's process number: what cannot be made twice, and tells of an owner that
 /// died (twisted.python.lockfile.FilesystemLock, with which it is compatible). Two that find the same dead owner in the
-/// same moment may both get it, as with Twisted; the socket that it is for can still be bound by one of them alone.
+/// same moment may both get it, as with Twisted. So clean() alone is no leave to remove the socket that it is for: who
+/// does must ask first whether somebody listens there, as UNIXPort does; then the second one finds the path in use.
 class FilesystemLock {
 public:
     explicit FilesystemLock(std::string path) : path_(std::move(path)) {}

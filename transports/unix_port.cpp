@@ -47,13 +47,15 @@ public:
         }
     }
 
-    /// Takes the lock, and removes the socket that a dead owner has left. @throws CannotListenError
+    /// Takes the lock, and removes the socket that a dead owner has left: not one that somebody listens on, who has
+    /// no lock, or has taken the dead one's in the same moment as we. @throws CannotListenError
     void lock() {
         lock_.emplace(path_ + ".lock");
         const std::string why = lock_->lock([this] { return somebodyListens(path_); });
         if (!why.empty()) throw CannotListenError(quoted(path_), why);
         struct stat there {};
-        if (!lock_->clean() && ::lstat(path_.c_str(), &there) == 0 && S_ISSOCK(there.st_mode)) {
+        if (!lock_->clean() && ::lstat(path_.c_str(), &there) == 0 && S_ISSOCK(there.st_mode) &&
+            !somebodyListens(path_)) {
             ::unlink(path_.c_str());  // if it cannot be removed, bind says so
         }
     }
@@ -109,10 +111,10 @@ Socket UNIXPort::open() {
     if (const int error = socket.bind(address)) {
         std::string why = systemText(error);
         if (error == EADDRINUSE && inFileSystem) {
-            why +=
-                "; if no server uses this file any more, remove it, or listen with a lock file (wantPID), by which a "
-                "dead "
-                "server's is told and taken over";
+            why += wantPID_ && somebodyListens(path_)
+                       ? "; a server listens there that does not hold the lock: end it, or choose another path"
+                       : "; if no server uses this file any more, remove it, or listen with a lock file (wantPID), by "
+                         "which a dead server's is told and taken over";
         }
         throw CannotListenError(quoted(path_), why, error);
     }

@@ -180,6 +180,11 @@ TEST_CASE("the default policy grows by half up to a minute, and adds up to a sec
     CHECK(policy(2) == 2750ms);
     CHECK(policy(100) == 60500ms);
     CHECK(policy(1000000) == 60500ms);
+    const auto atOnce = service::backoffPolicy(0s, 60s, 1.5, [] { return 0.5; });
+    CHECK(atOnce(1) == 500ms);
+    CHECK(atOnce(1000000) == 500ms);
+    const auto steep = service::backoffPolicy(1s, 60s, 1e300, [] { return 0.5; });
+    CHECK(steep(1000000) == 60500ms);
     const auto chance = service::backoffPolicy();
     for (int i = 0; i < 100; ++i) {
         const Duration delay = chance(1);

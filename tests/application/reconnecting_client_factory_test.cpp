@@ -259,6 +259,29 @@ TEST_CASE("a wait keeps the connector and the factory, the end of its clock free
     }
 }
 
+TEST_CASE("a factory and a connector that only the wait keeps may be told to retry, and to stop (RC-3) (RC-4)") {
+    task::Clock clock;
+    const auto token = std::make_shared<double>(0);  // tells of the factory's end, without a weak pointer to it
+    auto owned = std::make_shared<Trying>(clock, [token] { return *token; });
+    auto attempts = std::make_shared<Attempts>(owned);
+    attempts->connect();
+    attempts->fail();
+    ReconnectingClientFactory& factory = *owned;
+    Connector& connector = *attempts;
+    attempts.reset();
+    owned.reset();
+    SUBCASE("retry") {
+        factory.retry(connector);
+        CHECK(factory.retries() == 2);
+        CHECK(clock.getDelayedCalls().size() == 1);
+    }
+    SUBCASE("stopTrying") {}
+    CHECK(token.use_count() == 2);
+    factory.stopTrying();
+    CHECK(clock.getDelayedCalls().empty());
+    CHECK(token.use_count() == 1);
+}
+
 TEST_CASE("over real sockets it outlives a server that goes and comes back (RC-4)") {
     LibeventReactor reactor;
     const auto client = ReconnectingClientFactory::forProtocol<Protocol>(reactor);

@@ -92,6 +92,9 @@ public:
         std::shared_ptr<Protocol> protocol = wrapped_->build(address);
         return protocol ? std::make_shared<UpgradingProxy>(std::move(protocol), role_) : nullptr;
     }
+    void clientConnectionFailed(Connector& connector, const Failure& reason) override {
+        dynamic_cast<ClientFactory&>(*wrapped_).clientConnectionFailed(connector, reason);
+    }
     void clientConnectionLost(Connector& connector, const Failure& reason) override {
         dynamic_cast<ClientFactory&>(*wrapped_).clientConnectionLost(connector, reason);
     }

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +24,26 @@ using Strings = std::vector<std::string>;
 LogObserver into(Strings& seen) {
     return [&seen](const LogEvent& event) { seen.push_back(formatEvent(event)); };
 }
+
+/// What is written to stderr while it lives.
+class CapturedErrors {
+public:
+    CapturedErrors() : stderr_(::dup(STDERR_FILENO)) {
+        REQUIRE(stderr_ >= 0);
+        REQUIRE(::dup2(::fileno(captured_.file()), STDERR_FILENO) >= 0);
+    }
+    ~CapturedErrors() {
+        ::dup2(stderr_, STDERR_FILENO);
+        ::close(stderr_);
+    }
+    CapturedErrors(const CapturedErrors&) = delete;
+    CapturedErrors& operator=(const CapturedErrors&) = delete;
+    std::string text() const { return captured_.text(); }
+
+private:
+    const CapturedFile captured_;
+    int stderr_;
+};
 
 }  // namespace
 
@@ -105,4 +128,31 @@ TEST_CASE("while nobody listens, errors go to the beginner's stream and the rest
     publisher.addObserver(bitbucketLogObserver);
     log.critical("a fifth");
     CHECK(errors.text().ends_with(" [-] a fourth\n"));
+}
+
+TEST_CASE("a program's only observer that throws is reported on stderr (LG-10)") {
+    const CapturedFile errors;
+    LogPublisher publisher;
+    LogBeginner beginner(publisher, errors.file());
+    const Logger log("late", "", publisher);
+    std::string reported;
+    {
+        const CapturedErrors captured;
+        beginner.beginLoggingTo({[](const LogEvent&) { throw ValueError("the disk is full"); }});
+        log.info("hello");
+        reported = captured.text();
+    }
+    CHECK(reported.find(" [-] Passing over observer ") != std::string::npos);
+    CHECK(reported.ends_with(
+        "for this report due to its exception: [Failure instance: torsion::ValueError: the disk is full]\n"
+        "\ttorsion::ValueError: the disk is full\n"));
+
+    publisher.addObserver(bitbucketLogObserver);  // somebody who says that silence is wanted
+    {
+        const CapturedErrors captured;
+        log.info("hello");
+        reported = captured.text();
+    }
+    CHECK(reported.empty());
+    CHECK(errors.text().empty());
 }

@@ -9,6 +9,7 @@
 
 using namespace torsion;
 using namespace torsion::logger;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -39,6 +40,18 @@ TEST_CASE("the keys of the event itself may be formatted, too (LG-2)") {
     made.source = "a port";
     made.system = "sys";
     CHECK(formatEvent(made) == "info some.name a port sys 1700000000.0");
+}
+
+TEST_CASE("fields without names in the format go by their order, also beside keys of the event (LG-2)") {
+    const LogField fields[] = {{"user", std::string_view("ada")}, {"n", std::int64_t{5}}};
+    CHECK(formatEvent(event("{} {}", fields)) == "ada 5");
+    CHECK(formatEvent(event("{} {} at {log_level}", fields)) == "ada 5 at info");
+    CHECK(formatEvent(event("{log_namespace}: {1} {0}", fields)) == "some.name: 5 ada");
+}
+
+TEST_CASE("a field with the name of a key of the event is shown in its place (LG-2)") {
+    const LogField fields[] = {{"log_level", std::string_view("of water")}, {"n", std::int64_t{5}}};
+    CHECK(formatEvent(event("{log_level} {} {} {log_namespace}", fields)) == "of water of water 5 some.name");
 }
 
 TEST_CASE("an event that cannot be formatted says so, and what it has (LG-2)") {
@@ -78,6 +91,19 @@ TEST_CASE("further lines of an event begin with a tab, its failure stands on the
           "- [some.name#info] two\n\tlines\n\ttorsion::ValueError: bad\n\tvalue\n");
     CHECK(eventAsText(made, {false, false, false, nullptr}) == "two\nlines");
     CHECK(eventAsText(made, {true, false, false, nullptr}) == "two\nlines\ntorsion::ValueError: bad\nvalue");
+}
+
+TEST_CASE("no text can pass for another line: control characters but newline and tab are shown as numbers (LG-8)") {
+    const std::string_view hostile = "a\r- [-] forged\x1b[2K\v\0\tb\n- [-] forged"sv;
+    const LogField fields[] = {{"text", hostile}};
+    LogEvent made = event("{text}", fields);
+    CHECK(formatEventAsClassicLogText(made, nullptr) ==
+          "- [some.name#info] a\\x0d- [-] forged\\x1b[2K\\x0b\\x00\tb\n\t- [-] forged\n");
+    CHECK(formatEvent(made) == hostile);
+    made = event("text");
+    made.system = "Port\r80";
+    CHECK(formatEventAsClassicLogText(made, nullptr) == "- [Port\\x0d80] text\n");
+    CHECK(formatEventAsClassicLogText(event("\xc3\xa9 \x7f"), nullptr) == "- [some.name#info] \xc3\xa9 \x7f\n");
 }
 
 TEST_CASE("an event without a text makes no line, unless it has a failure (LG-8)") {

@@ -134,6 +134,52 @@ TEST_CASE("observers that log at each event come to an end (LG-1)") {
     CHECK(calls == 2 * LogPublisher::kMaxNesting);
 }
 
+TEST_CASE("an observer that is removed during a report gets no further one (LG-10)") {
+    LogPublisher publisher;
+    const Logger log("test", "", publisher);
+    Strings seen;
+    publisher.addObserver([](const LogEvent& event) {
+        if (event.failure == nullptr) throw ValueError("at the event");
+    });
+    publisher.addObserver([](const LogEvent& event) {
+        if (event.failure != nullptr) throw ValueError("at the report");
+    });
+    std::optional<LogObserver> later;
+    publisher.addObserver([&](const LogEvent& event) {
+        if (event.failure != nullptr) publisher.removeObserver(*later);
+    });
+    later = publisher.addObserver(std::make_shared<Noting>(seen));
+    log.info("x");
+    CHECK(seen == Strings{"x"});
+}
+
+TEST_CASE("publishers that observe each other, or themselves, come to an end (LG-1)") {
+    const auto unowned = [](LogPublisher& publisher) {
+        return std::shared_ptr<LogPublisher>(std::shared_ptr<void>(), &publisher);
+    };
+    SUBCASE("itself") {
+        LogPublisher publisher;
+        Strings seen;
+        publisher.addObserver(unowned(publisher));
+        publisher.addObserver(std::make_shared<Noting>(seen));
+        CHECK(publisher.wants(LogLevel::debug, "test"));
+        CHECK(publisher.lowestLevel() == LogLevel::debug);
+        Logger("test", "", publisher).info("x");
+        CHECK(seen.size() == LogPublisher::kMaxNesting);
+    }
+    SUBCASE("each other") {
+        LogPublisher one, other;
+        Strings seen;
+        one.addObserver(unowned(other));
+        other.addObserver(unowned(one));
+        one.addObserver(std::make_shared<Noting>(seen));
+        CHECK(one.wants(LogLevel::debug, "test"));
+        CHECK(other.lowestLevel() == LogLevel::debug);
+        Logger("test", "", other).info("x");
+        CHECK(seen.size() == LogPublisher::kMaxNesting);
+    }
+}
+
 TEST_CASE("a history keeps the latest events, and hands them on in order (LG-11)") {
     LogPublisher publisher;
     const Logger log("test", "", publisher);

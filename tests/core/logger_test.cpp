@@ -134,6 +134,23 @@ TEST_CASE("what a callable field throws becomes its value (LG-2)") {
     CHECK(logs.texts() == Strings{"[Failure instance: torsion::ValueError: no number] 7"});
 }
 
+TEST_CASE("what str() or a conversion to text throws becomes the value of the field (LG-2)") {
+    struct Named {
+        std::string str() const { throw ValueError("no name"); }
+    };
+    struct Text {
+        operator std::string_view() const { throw ValueError("no text"); }
+    };
+    LogPublisher publisher;
+    const Logger log("fields", "", publisher);
+    const CapturedLogs logs(publisher);
+    log.info("{a}; {b}; {c}; {d}", field("a", Named()), field("b", Text()), field("c", [] { return Named(); }),
+             field("d", 7));
+    CHECK(logs.texts() == Strings{"[Failure instance: torsion::ValueError: no name]; "
+                                  "[Failure instance: torsion::ValueError: no text]; "
+                                  "[Failure instance: torsion::ValueError: no name]; 7"});
+}
+
 TEST_CASE("failure reports a failure as critical, with what was being done (LG-7)") {
     LogPublisher publisher;
     const Logger log("failures", "", publisher);

@@ -16,15 +16,6 @@ TEST_CASE("the difference of begun and lost connections is what there is") {
     CHECK(counters.connections() == 4);
 }
 
-TEST_CASE("writes beyond the system calls left together with others") {
-    ReactorCounters counters;
-    counters.writes = 10;
-    counters.sends = 3;
-    CHECK(counters.writesCoalesced() == 7);
-    counters.sends = 12;  // one large write takes several
-    CHECK(counters.writesCoalesced() == 0);
-}
-
 TEST_CASE("quantiles of turns come from the histogram, and end at the longest") {
     ReactorCounters counters;
     CHECK(counters.turnQuantile(0.5) == 0ns);

@@ -92,6 +92,21 @@ TEST_CASE("a pool's port has a socket for each reactor, or one if the first acce
     }
 }
 
+TEST_CASE("a port that somebody keeps ends with a pool that never ran") {
+    for (const Accepting way : kBothWays) {
+        CAPTURE(nameOf(way));
+        const std::ptrdiff_t before = openDescriptors();
+        auto pool = std::make_unique<ReactorPool>(3, way);
+        const auto port = pool->listenTCP(0, echo(), 50, "127.0.0.1");
+        CHECK(BlockingClient(portOf(port)).connected());
+        pool.reset();
+        CHECK(openDescriptors() == before);
+        CHECK(!BlockingClient(portOf(port)).connected());
+        port->stopListening();
+        CHECK(port->getHost().port() != 0);
+    }
+}
+
 TEST_CASE("before run a port stops listening at once, and its address is free") {
     const std::ptrdiff_t before = openDescriptors();
     ReactorPool pool(2);

@@ -43,6 +43,8 @@ public:
     void connectionMade() override {
         if (made_++ != 0 || lost_ != 0) ++tally_.tooMany;
         ++tally_.made;
+        // Or what a short write leaves would wait for the peer's delayed acknowledgement, 40 ms each time (Nagle).
+        transport().as<TCPTransport>().setTcpNoDelay(true);
         tally_.protocols.push_back(weak_from_this());
     }
     void dataReceived(BytesView data) override {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -31,13 +32,17 @@ public:
         : protocol_(std::move(protocol)) {}
     std::string text;
     bool again = false;
+    std::function<void(Connector&)> onStarted;
     std::shared_ptr<Protocol> buildProtocol(const Address&) override {
         text += "build ";
         return protocol_;
     }
     void startFactory() override { text += "start "; }
     void stopFactory() override { text += "stop "; }
-    void startedConnecting(Connector&) override { text += "connecting "; }
+    void startedConnecting(Connector& connector) override {
+        text += "connecting ";
+        if (onStarted) onStarted(connector);
+    }
     void protocolConnected(const std::shared_ptr<Protocol>&, const Failure* raised) override {
         text += raised == nullptr ? "connected " : "raised ";
     }
@@ -249,6 +254,54 @@ TEST_CASE("the loopback connects attempts to the reactor's own ports, and refuse
     reactor.connectTCP("nobody", 99, factory);
     reactor.flush();
     CHECK(factory->text.find("failed:ConnectionRefusedError") != std::string::npos);
+}
+
+TEST_CASE("an attempt that was given up is not connected by the loopback, nor as the oldest (TK-10)") {
+    MemoryReactor reactor;
+    reactor.listenTCP(80, Factory::forProtocol<Echo>());
+    const auto factory = std::make_shared<NotingFactory>();
+    factory->noisy = false;
+    std::string failed = "UserError";
+    testing::LoggedErrors errors;
+    const auto begin = [&] {
+        const auto connector = reactor.connectTCP("127.0.0.1", 80, factory);
+        if (!factory->onStarted) connector->stopConnecting();
+    };
+    SUBCASE("stopped") {}
+    SUBCASE("startedConnecting threw") {
+        factory->onStarted = [](Connector&) { throw ValueError("not today"); };
+        failed = "ValueError";
+    }
+    SUBCASE("startedConnecting gave it up, and threw") {
+        factory->onStarted = [](Connector& connector) {
+            connector.stopConnecting();
+            throw ValueError("not today");
+        };
+    }
+    begin();
+    CHECK_THROWS_AS(reactor.succeedOnce(), RuntimeError);
+    CHECK_THROWS_AS(reactor.failOnce(), RuntimeError);
+    reactor.setLoopback(true);
+    reactor.flush();
+    CHECK(factory->text == "start connecting failed:" + failed + " stop ");
+    CHECK(reactor.leftBehind().size() == 1);  // the port
+    // It may begin anew, and then it succeeds.
+    factory->onStarted = nullptr;
+    factory->text.clear();
+    reactor.connectors.at(0)->connect();
+    reactor.flush();
+    CHECK(factory->text == "start connecting build connected ");
+    errors.flush<ValueError>();
+}
+
+TEST_CASE("what cannot be begun is refused before a factory is started, as with sockets") {
+    MemoryReactor reactor;
+    const auto factory = std::make_shared<NotingFactory>();
+    CHECK_THROWS_AS(reactor.connectTCP("127.0.0.1", 80, factory, -1s), ValueError);
+    CHECK(reactor.connectors.empty());
+    CHECK(factory->text.empty());
+    CHECK_THROWS_AS(reactor.adoptStreamConnection(3, Address::Kind::ipv4, nullptr), ValueError);
+    CHECK(reactor.adoptedStreamConnections.empty());
 }
 
 TEST_CASE("run calls what waits for it, passes turns, and stops by itself (TK-11)") {

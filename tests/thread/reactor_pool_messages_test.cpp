@@ -16,6 +16,7 @@
 #include <torsion/reactor/libevent_reactor.hpp>
 #include <torsion/reactor/reactor_pool.hpp>
 #include <torsion/tests/thread/gate.hpp>
+#include <torsion/tests/thread/watchdog.hpp>
 
 using namespace torsion;
 using namespace std::chrono_literals;
@@ -29,6 +30,17 @@ void runWith(ReactorPool& pool, Function<void()> function) {
     });
     pool.run(false);
 }
+
+/// Opens a gate when it is destroyed.
+struct Opener {
+    explicit Opener(Gate& g) : gate(g) {}
+    Opener(const Opener&) = delete;
+    Opener& operator=(const Opener&) = delete;
+    ~Opener() { gate.open(); }
+    Gate& gate;
+};
+
+constexpr const char* kEndedFirst = "The reactor that was called ended before there was a result";
 
 }  // namespace
 
@@ -179,7 +191,115 @@ TEST_CASE("what another reactor never answers fails when it ends, while this one
                                                           [answer] { return answer; });
         threads::deferToReactor(pool.reactor(0), pool.reactor(1), [] {}).addCallback([&] { pool.stop(); });
     });
-    CHECK(text == "The reactor that was called ended before there was a result");
+    CHECK(text == kEndedFirst);
+}
+
+TEST_CASE("a reactor's end may ask another one that has ended already: the answer is a RuntimeError") {
+    for (const bool destroyed : {false, true}) {
+        CAPTURE(destroyed);
+        const Watchdog watchdog("the end of a pool, one of whose reactors asks another one that has ended");
+        ReactorPool pool(2);
+        Gate ended;
+        std::string text;
+        bool called = false;
+        pool.forEach([&](Reactor& reactor) {
+            if (pool.current() == 0) {
+                if (destroyed) {
+                    reactor.callLater(1h, [opener = std::make_shared<Opener>(ended)] {});
+                } else {  // it may have ended, or be just about to
+                    reactor.addSystemEventTrigger(SystemEventPhase::after, "shutdown", [&] {
+                        ended.open();
+                        return defer::succeed();
+                    });
+                }
+                reactor.callWhenRunning([&] { pool.stop(); });
+                return;
+            }
+            reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [&] {
+                ended.wait();
+                auto flush = threads::deferToReactor(pool.reactor(1), pool.reactor(0), [&] { called = true; });
+                flush.addErrback([&](const Failure& failure) { text = failure.getErrorMessage(); });
+                return flush;
+            });
+        });
+        pool.run(false);
+        CHECK(!called);
+        CHECK(text == kEndedFirst);
+    }
+}
+
+TEST_CASE("what another reactor has begun fails when it ends, if it hangs on a timer of that reactor") {
+    const Watchdog watchdog("the end of a pool, one of whose reactors waits for another one's timer");
+    ReactorPool pool(2);
+    std::string text;
+    pool.forEach([&](Reactor& reactor) {
+        if (pool.current() != 1) return;
+        reactor.callWhenRunning([&] {
+            auto answer = threads::deferToReactor(pool.reactor(1), pool.reactor(0), [&] {
+                LibeventReactor::current()->callLater(0s, [&] { pool.stop(); });
+                return task::deferLater(*LibeventReactor::current(), 1h, [] {});
+            });
+            answer.addErrback([&](const Failure& failure) { text = failure.getErrorMessage(); });
+            LibeventReactor::current()->addSystemEventTrigger(SystemEventPhase::before, "shutdown",
+                                                              [answer] { return answer; });
+        });
+    });
+    pool.run(false);
+    CHECK(text == kEndedFirst);
+}
+
+TEST_CASE("a job that waits for another reactor is told when that has ended, so that its own can end") {
+    const Watchdog watchdog("the end of a pool, a job of which waits for a reactor that has ended");
+    ReactorPool pool(2);
+    Gate ended;
+    std::atomic<bool> refused{false};
+    pool.forEach([&](Reactor& reactor) {
+        if (pool.current() == 0) {
+            reactor.callLater(1h, [opener = std::make_shared<Opener>(ended)] {});
+            return;
+        }
+        reactor.callWhenRunning([&] {
+            LibeventReactor::current()->callInThread([&] {
+                ended.wait();
+                CHECK_THROWS_AS(threads::blockingCallFromThread(pool.reactor(0), [] {}), RuntimeError);
+                refused = true;
+            });
+            pool.stop();
+        });
+    });
+    pool.run(false);
+    CHECK(refused);
+}
+
+TEST_CASE("calls that come too late are destroyed on the thread of the reactor to which they were posted") {
+    const Watchdog watchdog("the end of a pool that is posted to");
+    ReactorPool pool(2);
+    Gate ended;
+    std::thread::id owner, destroyer;
+    struct Noting {
+        explicit Noting(std::thread::id& t) : thread(&t) {}
+        Noting(Noting&& other) noexcept : thread(std::exchange(other.thread, nullptr)) {}
+        Noting& operator=(Noting&&) = delete;
+        ~Noting() {
+            if (thread != nullptr) *thread = std::this_thread::get_id();
+        }
+        std::thread::id* thread;
+    };
+    pool.forEach([&](Reactor& reactor) {
+        if (pool.current() == 1) {
+            owner = std::this_thread::get_id();
+            reactor.callLater(1h, [opener = std::make_shared<Opener>(ended)] {});
+            reactor.callWhenRunning([&] { pool.stop(); });
+            return;
+        }
+        reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [&] {
+            ended.wait();
+            pool.reactor(1).callFromThread([noting = Noting(destroyer)] {});
+            return defer::succeed();
+        });
+    });
+    pool.run(false);
+    CHECK(destroyer == owner);
 }
 
 TEST_CASE("what is on its way between reactors when all ends is destroyed, each Deferred where nobody else is") {

@@ -17,6 +17,7 @@
 #include <torsion/reactor/reactor_pool.hpp>
 #include <torsion/tests/reactor/pool_fixture.hpp>
 #include <torsion/tests/thread/gate.hpp>
+#include <torsion/tests/thread/watchdog.hpp>
 
 using namespace torsion;
 using namespace torsion::test;
@@ -234,6 +235,35 @@ TEST_CASE("what is handed over to a reactor that has stopped is closed, and then
     CHECK(tally.onWrongThread == 0);
 }
 
+TEST_CASE("a reactor that crashed gets no connections while others go on") {
+    ReactorPool pool(2);  // with a socket for each, of which the kernel chooses one
+    Tally tally(2);
+    const auto port = listenTallied(pool, tally);
+    const Watchdog watchdog("the crashed reactor's end");
+    Deferred<void> slow;  // keeps the first reactor
+    Gate gone;
+    struct Opener {
+        explicit Opener(Gate& g) : gate(g) {}
+        ~Opener() { gate.open(); }
+        Gate& gate;
+    };
+    pool.forEach([&](Reactor& reactor) {
+        if (pool.current() == 0) {
+            reactor.addSystemEventTrigger(SystemEventPhase::before, "shutdown", [&] { return slow; });
+        } else {
+            reactor.callLater(1h, [opener = std::make_shared<Opener>(gone)] {});
+            reactor.callLater(0s, [&reactor] { reactor.crash(); });
+        }
+    });
+    runBeside(pool, [&] {
+        gone.wait();
+        for (int i = 0; i < 40; ++i) CHECK(BlockingClient(portOf(port)).ask("x") == "x");
+        pool.reactor(0).callFromThread([&] { slow.callback(); });
+    });
+    CHECK(tally.counts() == std::vector<int>{40, 0});
+    CHECK(tally.lost == 40);
+}
+
 TEST_CASE("a stop while reactors are set up ends them all, each with its shutdown event") {
     for (std::size_t stopper = 0; stopper < 3; ++stopper) {
         ReactorPool pool(3);
@@ -318,6 +348,54 @@ TEST_CASE("what fails in one reactor's set-up comes out of run, and nobody has s
             CHECK(balance == 0);
             CHECK(openDescriptors() == before);
         }
+    }
+}
+
+TEST_CASE("a port that somebody keeps ends with its pool, also if the set-up fails") {
+    for (std::size_t failing = 0; failing < 3; ++failing) {
+        for (const Accepting way : kBothWays) {
+            CAPTURE(failing);
+            CAPTURE(nameOf(way));
+            const std::ptrdiff_t before = openDescriptors();
+            ReactorPool pool(3, way);
+            Tally tally(3);
+            pool.forEach([&](Reactor&) {
+                if (pool.current() == failing) throw ValueError("not here");
+            });
+            const auto port = listenTallied(pool, tally);
+            CHECK_THROWS_AS(pool.run(false), ValueError);
+            CHECK(openDescriptors() == before);
+            CHECK(!BlockingClient(portOf(port)).connected());
+        }
+    }
+}
+
+TEST_CASE("a pool that ends while somebody begins to listen leaves no port") {
+    for (int round = 0; round < 30; ++round) {
+        const std::ptrdiff_t before = openDescriptors();
+        ReactorPool pool(2);
+        std::vector<std::shared_ptr<PoolPort>> ports;
+        Gate begun;
+        std::thread listener([&] {
+            begun.wait();
+            try {
+                while (ports.size() < 100) {
+                    ports.push_back(pool.listenTCP(
+                        0, [](Reactor&) { return Factory::forProtocol<PoolEcho>(); }, 5, "127.0.0.1"));
+                }
+            } catch (const RuntimeError&) {  // the pool has ended
+            }
+        });
+        pool.forEach([&](Reactor& reactor) {
+            if (pool.current() != 0) return;
+            reactor.callWhenRunning([&] {
+                begun.open();
+                pool.stop();
+            });
+        });
+        pool.run(false);
+        listener.join();
+        CHECK(openDescriptors() == before);
     }
 }
 

@@ -355,3 +355,104 @@ TEST_CASE("established() that connectionMade asks for waits for connectionMade t
     pair.client->transport().loseConnection();
     pair.flush();
 }
+
+namespace {
+
+/// A client of a server that demands certificates, so that its tickets are long, and sends them in small records.
+struct FragmentingServer {
+    FragmentingServer() {
+        auto parameters = serverParameters();
+        parameters.trustRoot(ssl::test::authority()).enableSessionTickets(true);
+        pair.serve(ssl::CertificateOptions(parameters));
+        const auto mine = ssl::test::issued({"client.example"});
+        pair.connectWith(ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), mine));
+        peer = pair.engineServer();
+        SSL* const native = peer->engine.session().native();
+        REQUIRE(SSL_set_max_send_fragment(native, 512) == 1);
+        pair.start();
+        pair.flush();
+        REQUIRE(pair.client->handshakes == 1);
+        ticket = peer->sealed([&] {
+            REQUIRE(SSL_new_session_ticket(native) == 1);
+            REQUIRE(SSL_do_handshake(native) == 1);
+        });
+        const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(ticket[i]); };
+        firstRecord = 5 + (static_cast<std::size_t>(octet(3)) << 8U | octet(4));
+        REQUIRE(firstRecord < ticket.size());
+    }
+    void deliver(BytesView part) {
+        peer->transport().write(part);
+        pair.flush();
+    }
+
+    TLSPair pair;
+    std::shared_ptr<EnginePeer> peer;
+    Bytes ticket;
+    std::size_t firstRecord = 0;
+};
+
+}  // namespace
+
+TEST_CASE("what is written while the peer's ticket is here in part only waits for the rest of it") {
+    FragmentingServer f;
+    f.deliver(BytesView(f.ticket).substr(0, f.firstRecord));
+    f.pair.client->transport().write("small");
+    f.pair.client->transport().write(Bytes(40000, 'L'));
+    f.pair.flush();
+    CHECK(f.peer->received.empty());
+    CHECK(f.pair.client->transport().as<TCPTransport>().bufferedBytes() == 40005);
+    CHECK(f.pair.client->lost == 0);
+    SUBCASE("and then goes out in order") {
+        f.deliver(BytesView(f.ticket).substr(f.firstRecord));
+        CHECK(f.peer->received == "small" + std::string(40000, 'L'));
+        f.pair.client->transport().write("more");
+        f.pair.flush();
+        CHECK(f.peer->received.ends_with("more"));
+    }
+    SUBCASE("and a close waits behind it") {
+        f.pair.client->transport().loseConnection();
+        f.pair.flush();
+        CHECK(!f.peer->heardClose);
+        f.deliver(BytesView(f.ticket).substr(f.firstRecord));
+        CHECK(f.peer->received.size() == 40005);
+        CHECK(f.peer->heardClose);
+    }
+    SUBCASE("and a close does not wait for ever") {
+        f.pair.client->transport().loseConnection();
+        f.pair.flush();
+        f.pair.pump->clock().advance(f.pair.clientOptions->closeTimeout());
+        f.pair.flush();
+        CHECK(f.pair.client->why() == "TLSCloseTimeout");
+    }
+    SUBCASE("and an abort does not wait at all") {
+        f.pair.client->transport().abortConnection();
+        f.pair.flush();
+        CHECK(f.pair.client->why() == "ConnectionAborted");
+    }
+}
+
+TEST_CASE("a client may write between any two octets of the peer's tickets") {
+    TLSPair pair;
+    auto parameters = serverParameters();
+    parameters.trustRoot(ssl::test::authority()).enableSessionTickets(true);
+    pair.serve(ssl::CertificateOptions(parameters));
+    const auto mine = ssl::test::issued({"client.example"});
+    pair.connectWith(ssl::optionsForClientTLS("example.com", ssl::test::exampleCertificate(), mine));
+    pair.serverOutside = underTLS(*pair.serverOptions, ssl::Role::server, pair.server);
+    SSL* const native = static_cast<TLSMemoryBIOProtocol&>(*pair.serverOutside).session().native();
+    REQUIRE(SSL_set_max_send_fragment(native, 512) == 1);
+    pair.start();
+    pair.pump->setSegmentation(testing::segmentation::atMost(1));
+    std::size_t written = 0;
+    for (int step = 0; step < 6000; ++step) {
+        pair.pump->pump();
+        if (pair.client->handshakes == 1) {
+            pair.inTurn([&] { pair.client->transport().write("x"); });
+            ++written;
+        }
+    }
+    pair.flush();
+    REQUIRE(written > 1000);
+    CHECK(pair.server->received == std::string(written, 'x'));
+    CHECK(pair.client->lost == 0);
+}

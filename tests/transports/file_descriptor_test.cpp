@@ -187,6 +187,8 @@ TEST_CASE("what cannot be adopted is refused with the reason (AS-1)") {
     CHECK_THROWS_AS(reactor.adoptStreamPort(tcp, Address::Kind::hostname, nobody()), UnsupportedAddressFamily);
     CHECK_THROWS_AS(reactor.adoptStreamConnection(tcp, Address::Kind::none, nobody()), UnsupportedAddressFamily);
     CHECK_THROWS_AS(reactor.adoptStreamPort(tcp, Address::Kind::ipv4, nullptr), ValueError);
+    CHECK_THROWS_WITH_AS(reactor.adoptStreamConnection(tcp, Address::Kind::ipv4, nullptr),
+                         "adoptStreamConnection needs a factory", ValueError);
     CHECK_THROWS_WITH_AS(reactor.adoptStreamConnection(deaf, Address::Kind::ipv4, nobody()),
                          (named(deaf) + " is not connected: Transport endpoint is not connected").c_str(), ValueError);
 }

@@ -114,6 +114,16 @@ TEST_CASE("a factory that connects again at once keeps neither the shutdown nor 
     CHECK(factory->numPorts() == 0);
 }
 
+TEST_CASE("a negative timeout is refused before the factory is started (CL-3)") {
+    LibeventReactor reactor;
+    const auto factory = std::make_shared<OneShotFactory>(nullptr);
+    CHECK_THROWS_WITH_AS(reactor.connectTCP("127.0.0.1", 1, factory, -1s),
+                         "connectTCP: the timeout of a connection attempt must not be negative", ValueError);
+    CHECK_THROWS_WITH_AS(reactor.connectUNIX("/nowhere", factory, -1s),
+                         "connectUNIX: the timeout of a connection attempt must not be negative", ValueError);
+    CHECK(factory->numPorts() == 0);
+}
+
 TEST_CASE("inside buildProtocol a connector is connected, and disconnect is heeded (TR-15)") {
     LibeventReactor reactor;
     const Peer peer(reactor);

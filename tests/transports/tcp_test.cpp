@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <torsion/core/defer.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
@@ -270,6 +272,23 @@ TEST_CASE("close comes in a later pass, as FIN in both directions (TR-4) (TR-6)"
     peer.send("go");
     server.untilLost();
     CHECK(peer.available() == "bye");
+}
+
+TEST_CASE("a close is a FIN to the peer even if octets of its lie unread here (TR-6)") {
+    Server server;
+    RawPeer peer(server.port->getHost().port());
+    server.untilMade();
+    server.actor->onData = [&](BytesView) {
+        peer.send("and more, which nobody will read");
+        server.actor->transport().write("bye");
+        server.actor->transport().loseConnection();
+    };
+    peer.send("quit");
+    server.untilLost();
+    CHECK(peer.available() == "bye");
+    errno = 0;
+    CHECK(peer.available().empty());
+    CHECK(errno != ECONNRESET);
 }
 
 TEST_CASE("data is delivered after connectionMade, in a later pass (TR-17)") {

@@ -187,6 +187,19 @@ TEST_CASE_FIXTURE(Fixture, "wantPID takes over the socket of a server that died,
     CHECK_FALSE(exists(path + ".lock"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a dead server's lock is no leave to take over another one's socket (UX-1)") {
+    const auto live = reactor.listenUNIX(path, nobody());  // without a lock
+    std::filesystem::create_symlink(deadProcess(), path + ".lock");
+    CHECK(listenError(reactor, path, true) ==
+          "Couldn't listen on '" + path +
+              "': Address already in use; a server listens there that does not hold the lock: end it, or choose "
+              "another path.");
+    CHECK_FALSE(exists(path + ".lock"));  // ours is gone again
+    const auto client = std::make_shared<Actor>();
+    reactor.connectUNIX(path, one(client));
+    until(reactor, [&] { return client->made == 1; });
+}
+
 TEST_CASE_FIXTURE(Fixture, "a lock of our own number that nobody listens behind is one of a process before us (UX-1)") {
     std::filesystem::create_symlink(std::to_string(::getpid()), path + ".lock");
     leaveSocket(path);
