@@ -155,7 +155,10 @@ def run_load(program, server, case, tls, options, cores, seconds):
         if status != 0:
             raise Failed(f"status {status}: {last_words(errors)}")
         output.seek(0)
-        return json.loads(output.read())
+        figures = json.loads(output.read())
+        if not figures["units"]:
+            raise Failed(f"no {figures['unit']} was done in the measured time: take longer, with --seconds")
+        return figures
 
 
 def on_signals_leave():
