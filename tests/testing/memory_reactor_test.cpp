@@ -29,13 +29,15 @@ namespace {
 class NotingFactory : public ClientFactory {
 public:
     explicit NotingFactory(std::shared_ptr<Protocol> protocol = std::make_shared<AccumulatingProtocol>())
-        : protocol_(std::move(protocol)) {}
+        : protocol_(std::move(protocol)), refuses_(!protocol_) {}
     std::string text;
     bool again = false;
     std::function<void(Connector&)> onStarted;
     std::shared_ptr<Protocol> buildProtocol(const Address&) override {
         text += "build ";
-        return protocol_;
+        if (refuses_) return nullptr;
+        // Given away: a protocol holds its factory, and a factory that held it would never end.
+        return protocol_ ? std::exchange(protocol_, nullptr) : std::make_shared<AccumulatingProtocol>();
     }
     void startFactory() override { text += "start "; }
     void stopFactory() override { text += "stop "; }
@@ -56,6 +58,7 @@ public:
 
 private:
     std::shared_ptr<Protocol> protocol_;
+    bool refuses_;
 };
 
 class Echo : public Protocol {
