@@ -1,56 +1,36 @@
 /// torsion's echo server for any load generator: bench_server PORT MODE CERT.
 
-#include <charconv>
 #include <cstdio>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include <torsion/torsion.hpp>
+#include <torsion/benchmarks/torsion_server.hpp>
 
 using namespace torsion;
 
 namespace {
 
-constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
-constexpr int kBacklog = 4096;
-constexpr unsigned kMostLayers = 8;
-
-/// As the other servers of the comparison: what a client has in flight is answered although it has closed its side.
-void configure(Transport& transport) {
-    auto& tcp = transport.as<TCPTransport>();
-    tcp.setTcpNoDelay(true);
-    tcp.setFinishWriting(true);
-}
-
-class Echo final : public Protocol {
-public:
-    void connectionMade() override { configure(transport()); }
-    void dataReceived(BytesView data) override { transport().write(data); }
-};
+constexpr int kMostLayers = 8;
 
 class LineEcho final : public LineReceiver {
 public:
-    void connectionMade() override { configure(transport()); }
+    void connectionMade() override { Echo::configure(transport()); }
     void lineReceived(BytesView line) override { sendLine(line); }
 };
 
 /// What a mode stands for: what is on top, and how much is under it.
 struct Mode {
     bool lines = false;
-    unsigned tlsLayers = 0;
-    unsigned wrappers = 0;
+    int tlsLayers = 0;
+    int wrappers = 0;
 };
 
-std::optional<unsigned> countBehind(std::string_view text, std::string_view word) {
+std::optional<int> countBehind(std::string_view text, std::string_view word) {
     if (!text.starts_with(word)) return std::nullopt;
     text.remove_prefix(word.size());
-    unsigned count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc() || end != text.data() + text.size() || count > kMostLayers) return std::nullopt;
-    return count;
+    return parseNumber(text, 0, kMostLayers);
 }
 
 std::optional<Mode> parseMode(std::string_view text) {
@@ -69,21 +49,11 @@ int usage(const std::string& complaint) {
                  "bench_server: %s\n"
                  "usage: bench_server PORT MODE CERT\n"
                  "  PORT  on 127.0.0.1; 0 picks one\n"
-                 "  MODE  plain, tls, nested2, nested3 (nestedN: 0 to %u layers of TLS), plain-lines, tls-lines,\n"
-                 "        wrappedN (plain under 0 to %u wrappers that do nothing)\n"
+                 "  MODE  plain, tls, nested2, nested3 (nestedN: 0 to %d layers of TLS), plain-lines, tls-lines,\n"
+                 "        wrappedN (plain under 0 to %d wrappers that do nothing)\n"
                  "  CERT  a PEM file with key and certificate; not read unless MODE has TLS\n",
                  complaint.c_str(), kMostLayers, kMostLayers);
     return kUsage;
-}
-
-ssl::CertificateOptions tlsOptions(const std::string& file) {
-    const auto certificate = ssl::PrivateCertificate::loadPEM(readFile(file));
-    ssl::CertificateOptions::Parameters parameters(certificate);
-    parameters.raiseMinimumTo(ssl::TLSVersion::TLSv1_3)
-        .acceptableCiphers(ssl::AcceptableCiphers::fromOpenSSLCipherString("TLS_AES_128_GCM_SHA256"))
-        .enableSessionTickets(true)
-        .numTickets(1);  // as the other servers: a client of the load resumes once
-    return ssl::CertificateOptions(parameters);
 }
 
 std::shared_ptr<Factory> makeFactory(const Mode& mode, const std::string& certificateFile) {
@@ -93,10 +63,10 @@ std::shared_ptr<Factory> makeFactory(const Mode& mode, const std::string& certif
     } else {
         factory = Factory::forProtocol<Echo>();
     }
-    for (unsigned i = 0; i < mode.wrappers; ++i) factory = std::make_shared<WrappingFactory>(factory);
+    for (int i = 0; i < mode.wrappers; ++i) factory = std::make_shared<WrappingFactory>(factory);
     if (mode.tlsLayers != 0) {
         const ssl::CertificateOptions options = tlsOptions(certificateFile);
-        for (unsigned i = 0; i < mode.tlsLayers; ++i) {
+        for (int i = 0; i < mode.tlsLayers; ++i) {
             factory = std::make_shared<TLSMemoryBIOFactory>(options, ssl::Role::server, factory);
         }
     }
@@ -107,18 +77,14 @@ std::shared_ptr<Factory> makeFactory(const Mode& mode, const std::string& certif
 
 int main(int argc, char** argv) {
     if (argc != 4) return usage("three arguments are needed");
-    int port = 0;
-    const std::string_view portText = argv[1];
-    const auto [end, error] = std::from_chars(portText.data(), portText.data() + portText.size(), port);
-    if (error != std::errc() || end != portText.data() + portText.size() || port < 0 || port > 65535) {
-        return usage("'" + std::string(portText) + "' is no port (0 to 65535)");
-    }
+    const std::optional<int> port = parseNumber(argv[1], 0, 65535);
+    if (!port) return usage("'" + std::string(argv[1]) + "' is no port (0 to 65535)");
     const std::optional<Mode> mode = parseMode(argv[2]);
     if (!mode) return usage("unknown mode '" + std::string(argv[2]) + "'");
     try {
         LibeventReactor reactor;
         const auto factory = makeFactory(*mode, argv[3]);
-        const auto listening = reactor.listenTCP(port, factory, kBacklog, "127.0.0.1");
+        const auto listening = reactor.listenTCP(*port, factory, kBacklog, "127.0.0.1");
         std::printf("listening on 127.0.0.1:%d\n", static_cast<int>(listening->getHost().port()));
         std::fflush(stdout);
         reactor.run();

@@ -1,6 +1,5 @@
 /// torsion's echo server on several reactors, for any load generator: pool_server PORT MODE CERT REACTORS.
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -8,30 +7,17 @@
 #include <string>
 #include <string_view>
 
-#include <torsion/torsion.hpp>
+#include <torsion/benchmarks/torsion_server.hpp>
 
 using namespace torsion;
 
 namespace {
 
-constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
-constexpr int kBacklog = 4096;
-
-class Echo final : public Protocol {
-public:
-    void connectionMade() override {
-        auto& tcp = transport().as<TCPTransport>();
-        tcp.setTcpNoDelay(true);
-        tcp.setFinishWriting(true);
-    }
-    void dataReceived(BytesView data) override { transport().write(data); }
-};
-
 /// An echo that first takes some hundredths of a millisecond of processor time for each delivery, as a server with
 /// something to do would: what a second processor is for.
 class Work final : public Protocol {
 public:
-    void connectionMade() override { transport().as<TCPTransport>().setTcpNoDelay(true); }
+    void connectionMade() override { Echo::configure(transport()); }
     void dataReceived(BytesView data) override {
         std::uint64_t hash = 14695981039346656037U;  // FNV-1a, over and over
         for (int round = 0; round < kRounds; ++round) {
@@ -60,28 +46,11 @@ int usage(const std::string& complaint) {
     return kUsage;
 }
 
-std::optional<int> number(std::string_view text, int low, int high) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) return std::nullopt;
-    return value;
-}
-
-ssl::CertificateOptions tlsOptions(const std::string& file) {
-    const auto certificate = ssl::PrivateCertificate::loadPEM(readFile(file));
-    ssl::CertificateOptions::Parameters parameters(certificate);
-    parameters.raiseMinimumTo(ssl::TLSVersion::TLSv1_3)
-        .acceptableCiphers(ssl::AcceptableCiphers::fromOpenSSLCipherString("TLS_AES_128_GCM_SHA256"))
-        .enableSessionTickets(true)
-        .numTickets(1);
-    return ssl::CertificateOptions(parameters);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 5) return usage("four arguments are needed");
-    const std::optional<int> port = number(argv[1], 0, 65535);
+    const std::optional<int> port = parseNumber(argv[1], 0, 65535);
     if (!port) return usage("'" + std::string(argv[1]) + "' is no port (0 to 65535)");
     std::string_view mode = argv[2];
     Accepting accepting = Accepting::reusePort;
@@ -90,7 +59,7 @@ int main(int argc, char** argv) {
         mode.remove_suffix(handOver.size());
     }
     if (mode != "plain" && mode != "work" && mode != "tls") return usage("unknown mode '" + std::string(argv[2]) + "'");
-    const std::optional<int> reactors = number(argv[4], 1, static_cast<int>(ReactorPool::kMostReactors));
+    const std::optional<int> reactors = parseNumber(argv[4], 1, static_cast<int>(ReactorPool::kMostReactors));
     if (!reactors) return usage("'" + std::string(argv[4]) + "' is no number of reactors");
     try {
         ReactorPool pool(static_cast<std::size_t>(*reactors), accepting);

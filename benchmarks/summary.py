@@ -80,6 +80,8 @@ def case_rows(data):
         units = {run["unit"] for run in runs_of(data, "case", case=case.name)}
         cells = [_cell(data, "case", case.name, peer, ratios[peer], "{:.2f}".format) for peer in columns]
         own = costs.get("torsion")
+        twisted = costs.get("twisted")
+        cells.append(f"{twisted / own:.1f}" if own and twisted else "–")
         absolute = _cell(data, "case", case.name, "torsion", own,
                          lambda value, each="/".join(units): f"{time_text(value)} / {each}")
         rows.append(Row(case.name, absolute, cells, f"{case.target:.2f}",
@@ -192,7 +194,7 @@ def tables(data):
     result = []
     columns, rows = case_rows(data)
     if rows:
-        result.append(("Server CPU per unit, as a ratio to epoll", ["case", "torsion, absolute", *columns, "target", "met"],
+        result.append(("Server CPU per unit, as a ratio to epoll", ["case", "torsion, absolute", *columns, "twisted / torsion", "target", "met"],
                        [[row.name, row.absolute, *row.cells, row.target, row.met] for row in rows]))
     columns, rows = idle_rows(data)
     if rows:

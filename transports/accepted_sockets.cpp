@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/transports/port_end.hpp>
 #include <torsion/transports/tcp_connection.hpp>
 
 namespace torsion::tcp {
@@ -42,14 +42,7 @@ void AcceptedSockets::startListening() {
 
 Deferred<void> AcceptedSockets::stopListening() {
     if (!watch_) return defer::succeed();
-    Deferred<void> stopped;
-    try {
-        close();
-        reactor_.turn().later([stopped] { stopped.callback(); });
-    } catch (...) {
-        reactor_.turn().later([stopped, failure = Failure::current()] { stopped.errback(failure); });
-    }
-    return stopped;
+    return closeAndTell(reactor_.turn(), [this] { close(); });
 }
 
 void AcceptedSockets::close() {

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/transports/accepted_sockets.hpp>
 #include <torsion/transports/listening_socket.hpp>
+#include <torsion/transports/port_end.hpp>
 
 namespace torsion::tcp {
 
@@ -69,14 +69,7 @@ void Port::startListening() {
 
 Deferred<void> Port::stopListening() {
     if (!socket_) return defer::succeed();
-    Deferred<void> stopped;
-    try {
-        close();
-        reactor_.turn().later([stopped] { stopped.callback(); });
-    } catch (...) {
-        reactor_.turn().later([stopped, failure = Failure::current()] { stopped.errback(failure); });
-    }
-    return stopped;
+    return closeAndTell(reactor_.turn(), [this] { close(); });
 }
 
 void Port::close() {
