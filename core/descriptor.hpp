@@ -18,6 +18,9 @@ public:
     virtual void reactorGone(const Failure& reason) = 0;
     /// The type to name in a diagnosis; a connection gives its protocol's.
     virtual const std::type_info& servedType() const noexcept { return typeid(*this); }
+    /// Whether readable() and writable() mark the turn's beginning themselves (Turn::mark). Those do that have the Turn
+    /// at hand, and are called for each message: so the reactor need not look at each.
+    virtual bool marksTurns() const noexcept { return false; }
 
 protected:
     ~DescriptorListener() = default;

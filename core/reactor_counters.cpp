@@ -37,7 +37,6 @@ std::string ReactorCounters::text() const {
         {"connectionsLost", connectionsLost},
         {"bytesReceived", bytesReceived},
         {"writesCoalesced", writesCoalesced},
-        {"sends", sends},
         {"bytesSent", bytesSent},
         {"handshakes", handshakes},
         {"handshakesFailed", handshakesFailed},

@@ -18,7 +18,6 @@ struct ReactorCounters {
     std::uint64_t connectionsLost = 0;      ///< of either kind
     std::uint64_t bytesReceived = 0;        ///< from sockets, ciphertext where there is TLS
     std::uint64_t writesCoalesced = 0;      ///< that joined others which were waiting to be sent, on the same socket
-    std::uint64_t sends = 0;                ///< system calls that took octets
     std::uint64_t bytesSent = 0;            ///< to sockets
     std::uint64_t handshakes = 0;           ///< of TLS, done and verified, at any depth
     std::uint64_t handshakesFailed = 0;     ///< of TLS, by error, timeout or loss

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/bytes.hpp>
 #include <torsion/core/function.hpp>
 #include <torsion/core/reactor_counters.hpp>
 #include <torsion/core/reactor_time.hpp>
+#include <torsion/core/ticks.hpp>
 
 namespace torsion {
 
@@ -83,6 +85,14 @@ public:
     };
     static constexpr std::size_t kBlockSize = 32768;
 
+    /// Notes the time, if this is the first callback of the turn.
+    void mark() noexcept {
+        if (begun_ == 0) [[unlikely]]
+            begun_ = detail::ticks();
+    }
+    /// For the reactor: when the turn began, in ticks; the next has not begun then.
+    std::uint64_t takeBeginning() noexcept { return std::exchange(begun_, 0); }
+
     /// For transports and the reactor: where to count what they do.
     ReactorCounters& counters() noexcept { return counters_; }
     const ReactorCounters& counters() const noexcept { return counters_; }
@@ -110,6 +120,7 @@ private:
     void runScheduled() noexcept;
 
     ReactorTime& clock_;
+    std::uint64_t begun_ = 0;  ///< in ticks; 0 while it has not
     ReactorCounters counters_;
     std::unique_ptr<char[]> readBuffer_;
     std::vector<std::vector<EndOfTurn*>> byDepth_;

@@ -2,33 +2,20 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
 namespace torsion::detail {
 
 namespace {
 
-/// BytesView::find, but for what is nearly always so: the first octet of a delimiter is followed by the rest.
-std::size_t find(BytesView text, BytesView delimiter) noexcept {
-    const char* const begin = text.data();
-    const char* const end = begin + text.size();
-    for (const char* place = begin; static_cast<std::size_t>(end - place) >= delimiter.size(); ++place) {
-        const std::size_t candidates = static_cast<std::size_t>(end - place) - delimiter.size() + 1;
-        place = static_cast<const char*>(std::memchr(place, delimiter[0], candidates));
-        if (place == nullptr) break;
-        if (delimiter.size() < 2 ||
-            (place[1] == delimiter[1] && (delimiter.size() == 2 || delimiter == BytesView(place, delimiter.size())))) {
-            return static_cast<std::size_t>(place - begin);
-        }
-    }
-    return BytesView::npos;
-}
-
 /// An emptied buffer that is larger than this goes back to the heap: a connection at rest costs little.
 constexpr std::size_t kKeptCapacity = 512;
 
 }  // namespace
+
+bool LineBuffer::startsWithLong(const char* place, BytesView delimiter) noexcept {
+    return BytesView(place, delimiter.size()) == delimiter;
+}
 
 void LineBuffer::dropHeld() noexcept {
     if (held_.capacity() > kKeptCapacity) {

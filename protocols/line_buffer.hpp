@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 
 #include <torsion/core/bytes.hpp>
@@ -37,6 +38,18 @@ public:
     std::size_t size() const noexcept { return held_.size() - heldBegin_ + lent_.size() + behind_.size(); }
     bool empty() const noexcept { return size() == 0; }
 
+    /// Takes the first line if all of it lies in the delivery and nothing older waits, which is nearly always so, and
+    /// if it has at most @p longest octets. @return whether @p line was set
+    bool takeLent(BytesView delimiter, std::size_t longest, BytesView& line) noexcept {
+        if (heldBegin_ != held_.size() || !behind_.empty() || delimiter.empty()) return false;
+        const std::size_t length = find(lent_, delimiter);
+        if (length == npos || length > longest) return false;
+        line = {lent_.data(), length};
+        lent_ = {lent_.data() + length + delimiter.size(), lent_.size() - length - delimiter.size()};
+        allFrom_ = Source::none;
+        return true;
+    }
+
     /// The length of the first line, or npos if no @p delimiter came yet. An empty delimiter never comes.
     std::size_t findLine(BytesView delimiter);
 
@@ -64,7 +77,7 @@ public:
     BytesView asReceived(BytesView line, BytesView delimiter) const noexcept {
         const char* const end = line.data() + line.size();
         const bool inFront = lent_.data() == end + delimiter.size() && std::less_equal<>()(lentBegin_, line.data());
-        if (!inFront || BytesView(end, delimiter.size()) != delimiter) return {};
+        if (!inFront || delimiter.empty() || *end != delimiter[0] || !startsWith(end, delimiter)) return {};
         return {line.data(), line.size() + delimiter.size()};
     }
 
@@ -79,6 +92,28 @@ public:
     void discardAll() noexcept;
 
 private:
+    /// Whether @p delimiter stands at @p place, as its first octet does. For two a call of memcmp takes longer than
+    /// this.
+    static bool startsWith(const char* place, BytesView delimiter) noexcept {
+        return delimiter.size() < 2 ||
+               (place[1] == delimiter[1] && (delimiter.size() == 2 || startsWithLong(place, delimiter)));
+    }
+    static bool startsWithLong(const char* place, BytesView delimiter) noexcept;  // apart, or all calls pay for it
+
+    /// BytesView::find, but for what is nearly always so: the first octet of a delimiter is followed by the rest.
+    static std::size_t find(BytesView text, BytesView delimiter) noexcept {
+        if (text.size() < delimiter.size()) return npos;
+        const char* place = text.data();
+        const char* const end = place + (text.size() - delimiter.size() + 1);  // none begins there any more
+        while (place != end) {
+            place = static_cast<const char*>(std::memchr(place, delimiter[0], static_cast<std::size_t>(end - place)));
+            if (place == nullptr) break;
+            if (startsWith(place, delimiter)) return static_cast<std::size_t>(place - text.data());
+            ++place;
+        }
+        return npos;
+    }
+
     enum class Source : unsigned char { none, held, lent };
 
     void mergeBehind() {

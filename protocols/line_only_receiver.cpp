@@ -26,6 +26,8 @@ void LineOnlyReceiver::interpret() {
     while (!buffer_.empty()) {
         if (transport().disconnecting()) {
             buffer_.discardAll();
+        } else if (BytesView line; buffer_.takeLent(delimiter, MAX_LENGTH, line)) {
+            lineReceived(line);
         } else if (!interpretLine()) {
             return;
         }

@@ -43,6 +43,8 @@ void LineReceiver::interpret() {
             buffer_.discardAll();
         } else if (!lineMode_) {
             rawDataReceived(buffer_.takeAll());
+        } else if (BytesView line; buffer_.takeLent(delimiter, MAX_LENGTH, line)) {
+            lineReceived(line);
         } else if (!interpretLine()) {
             return;
         }

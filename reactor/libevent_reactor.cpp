@@ -1,6 +1,7 @@
 #include <torsion/reactor/libevent_reactor.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <csignal>
@@ -51,7 +52,7 @@ public:
           listener_(listener),
           descriptor_(descriptor),
           place_(list_->size()) {
-        event_assign(&read_, reactor.loop_->base(), descriptor, EV_READ | EV_PERSIST, &Watch::onReadable, this);
+        assignRead();
         list_->push_back(this);
     }
     ~Watch() override { detach(); }
@@ -71,8 +72,7 @@ public:
         writing_ = wanted;
         if (!write_) {  // most connections never have to wait for room
             write_ = std::make_unique<event>();
-            event_assign(write_.get(), reactor_->loop_->base(), descriptor_, EV_WRITE | EV_PERSIST, &Watch::onWritable,
-                         this);
+            assignWrite();
         }
         if (wanted) {
             event_add(write_.get(), nullptr);
@@ -94,23 +94,45 @@ public:
 
     DescriptorListener& listener() const noexcept { return listener_; }
 
+    /// Timing has begun or ended.
+    void careAnew() noexcept {
+        const bool reading = std::exchange(reading_, false);
+        const bool writing = std::exchange(writing_, false);
+        if (reading) event_del(&read_);
+        assignRead();
+        setReading(reading);
+        if (!write_) return;
+        if (writing) event_del(write_.get());
+        assignWrite();
+        setWriting(writing);
+    }
+
     /// It has been moved, with all others, to another list.
     void setList(std::vector<Watch*>& list) noexcept { list_ = &list; }
 
 private:
-    template <class Call>
+    /// What stands between libevent and the listener. One that is called for each message has as little as possible.
+    enum class Care { nothing, mark, time };
+
+    Care care() const noexcept {
+        if (reactor_->slowCallback_ != 0) return Care::time;
+        return listener_.marksTurns() ? Care::nothing : Care::mark;
+    }
+
+    template <Care care, class Call>
     static void deliver(void* watch, Call call) {
         DescriptorListener& listener = static_cast<Watch*>(watch)->listener_;
-        LibeventReactor& reactor = *static_cast<Watch*>(watch)->reactor_;
-        if (reactor.watchful_) {
-            if (reactor.turnBegin_ == 0) reactor.turnBegin_ = detail::ticks();
-            if (reactor.slowCallback_ != 0) {
+        if constexpr (care == Care::nothing) {
+            fenced(listener, call);
+        } else {
+            LibeventReactor& reactor = *static_cast<Watch*>(watch)->reactor_;
+            reactor.turn_.mark();
+            if constexpr (care == Care::mark) {
+                fenced(listener, call);
+            } else {
                 reactor.timed(listener.servedType(), [&] { fenced(listener, call); });
-                return;
             }
-            reactor.watchful_ = false;
         }
-        fenced(listener, call);
     }
     template <class Call>
     static void fenced(DescriptorListener& listener, Call call) {
@@ -122,11 +144,25 @@ private:
             listener.reactorGone(failure);
         }
     }
+    template <Care care>
     static void onReadable(evutil_socket_t, short, void* self) {
-        deliver(self, [](DescriptorListener& listener) { listener.readable(); });
+        deliver<care>(self, [](DescriptorListener& listener) { listener.readable(); });
     }
+    template <Care care>
     static void onWritable(evutil_socket_t, short, void* self) {
-        deliver(self, [](DescriptorListener& listener) { listener.writable(); });
+        deliver<care>(self, [](DescriptorListener& listener) { listener.writable(); });
+    }
+    void assignRead() noexcept {
+        static constexpr std::array kCallbacks{&onReadable<Care::nothing>, &onReadable<Care::mark>,
+                                               &onReadable<Care::time>};
+        event_assign(&read_, reactor_->loop_->base(), descriptor_, EV_READ | EV_PERSIST,
+                     kCallbacks[static_cast<std::size_t>(care())], this);
+    }
+    void assignWrite() noexcept {
+        static constexpr std::array kCallbacks{&onWritable<Care::nothing>, &onWritable<Care::mark>,
+                                               &onWritable<Care::time>};
+        event_assign(write_.get(), reactor_->loop_->base(), descriptor_, EV_WRITE | EV_PERSIST,
+                     kCallbacks[static_cast<std::size_t>(care())], this);
     }
 
     LibeventReactor* reactor_;
@@ -211,7 +247,7 @@ void LibeventReactor::run(bool installSignalHandlers) {
     inRun_ = true;
     ++runs_;
     leaveLoop_ = false;
-    turnBegin_ = 0;
+    turn_.takeBeginning();
     stopRequested_ = false;
     stopping_ = false;
     exitSignal_ = 0;
@@ -230,7 +266,7 @@ void LibeventReactor::run(bool installSignalHandlers) {
 }
 
 void LibeventReactor::iterate() {
-    if (turnBegin_ == 0) turnBegin_ = detail::ticks();  // no descriptor was ready
+    turn_.mark();  // no descriptor was ready
     runThreadCalls();
     turn_.begin();
     if (!timers_.empty()) runTimers();
@@ -257,8 +293,7 @@ void LibeventReactor::runTimers() {
 /// A turn lasts from the first callback of a descriptor to the next wait.
 void LibeventReactor::countTurn() noexcept {
     ReactorCounters& counters = turn_.counters();
-    const std::uint64_t took = scale_.microseconds(detail::ticksSince(std::exchange(turnBegin_, 0)));
-    watchful_ = true;
+    const std::uint64_t took = scale_.microseconds(detail::ticksSince(turn_.takeBeginning()));
     const auto place = static_cast<std::size_t>(std::bit_width(took));
     ++counters.turns;
     ++counters.turnDurations[std::min(place, ReactorCounters::kTurnDurations - 1)];
@@ -285,8 +320,8 @@ void LibeventReactor::timed(const std::type_info& culprit, Call&& call) {
 void LibeventReactor::warnOfSlowCallbacks(Duration threshold) {
     assertThread();
     if (threshold < Duration::zero()) throw ValueError("the threshold of a slow callback is zero (off) or more");
-    watchful_ = true;
     slowCallback_ = threshold == Duration::zero() ? 0 : std::max<std::uint64_t>(scale_.ticksIn(threshold), 1);
+    for (Watch* watch : watches_) watch->careAnew();
 }
 
 void LibeventReactor::stop() {

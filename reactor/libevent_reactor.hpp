@@ -113,10 +113,8 @@ private:
     bool onOwnThread() const;
 
     detail::TickScale scale_;
-    std::uint64_t turnBegin_ = 0;     ///< in ticks; 0 while it has not begun
     std::uint64_t longestTurn_ = 0;   ///< in microseconds
     std::uint64_t slowCallback_ = 0;  ///< in ticks; 0 is none
-    bool watchful_ = true;            ///< the next callback begins the turn, or is timed
     TimerHeap timers_;
     Turn turn_;
     std::unique_ptr<Loop> loop_;

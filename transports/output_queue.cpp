@@ -14,7 +14,8 @@ void OutputQueue::addSlice(Bytes&& octets, bool gathers) {
     last_ = slice;
 }
 
-void OutputQueue::appendSlice(BytesView data) {
+void OutputQueue::append(BytesView data) {
+    if (data.empty()) return;
     if (size_ != 0) ++turn_.counters().writesCoalesced;
     if (!lent_.empty() && lent_.size() < kCopyBelow) keep();
     if (first_ == nullptr || !last_->gathers || last_->octets.size() + data.size() > kGatherUpTo) {

@@ -23,15 +23,7 @@ public:
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
 
-    void append(BytesView data) {
-        if (first_ != nullptr && last_->gathers && lent_.empty() && last_->octets.size() + data.size() <= kGatherUpTo) {
-            last_->octets.append(data);
-            size_ += data.size();
-            ++turn_.counters().writesCoalesced;
-        } else if (!data.empty()) {
-            appendSlice(data);
-        }
-    }
+    void append(BytesView data);
     void append(Bytes&& data);
 
     /// The same without a copy, for as long as @p data stays what it is: until then keep() or clear() must be called.
@@ -86,7 +78,6 @@ private:
     /// A slice that is gathered grows to this.
     static constexpr std::size_t kGatherUpTo = 128U << 10;
 
-    void appendSlice(BytesView data);
     void addSlice(Bytes&& octets, bool gathers);
     void keepLent();
     void consumeSlices(std::size_t octets) noexcept;

@@ -148,18 +148,19 @@ std::shared_ptr<Producer> Connection::takeProducer() noexcept {
 }
 
 void Connection::readable() {
-    const std::span<char> buffer = turn_.readBuffer();
-    const ssize_t got = ::recv(socket_.descriptor(), buffer.data(), buffer.size(), 0);
+    Turn& turn = turn_;
+    turn.mark();
+    const ssize_t got = ::recv(socket_.descriptor(), turn.readBuffer().data(), Turn::kReadSize, 0);
     if (got > 0) {
-        const BytesView data(buffer.data(), static_cast<std::size_t>(got));
-        turn_.counters().bytesReceived += data.size();
+        const auto octets = static_cast<std::size_t>(got);
+        turn.counters().bytesReceived += octets;
         inCallback_ = delivering_ = true;
-        fenced([&] { receiver().dataReceived(data); });
+        fenced([&] { receiver().dataReceived({turn.readBuffer().data(), octets}); });
         inCallback_ = delivering_ = false;
         flush();
         output_.keep();
 #ifndef NDEBUG
-        std::memset(buffer.data(), 0xDD, data.size());  // so that a view kept too long is noticed
+        std::memset(turn.readBuffer().data(), 0xDD, octets);  // so that a view kept too long is noticed
 #endif
     } else if (got == 0) {
         peerClosed();
@@ -184,7 +185,10 @@ void Connection::peerClosed() {
     }
 }
 
-void Connection::writable() { flush(); }
+void Connection::writable() {
+    turn_.mark();
+    flush();
+}
 
 void Connection::reactorGone(const Failure& reason) { end(reason); }
 
@@ -192,7 +196,7 @@ void Connection::reactorGone(const Failure& reason) { end(reason); }
 bool Connection::waitsForProducer() const noexcept { return !writeClosed_ && producer() != nullptr; }
 
 /// Whether @p data is part of what the callback that is running was given: it lasts until what that writes is flushed.
-bool Connection::beingDelivered(BytesView data) const noexcept {
+inline bool Connection::beingDelivered(BytesView data) const noexcept {
     const std::span<const char> buffer = turn_.readBuffer();
     const std::less_equal<const char*> notAfter;
     return notAfter(buffer.data(), data.data()) && notAfter(data.data() + data.size(), buffer.data() + buffer.size());
@@ -201,10 +205,7 @@ bool Connection::beingDelivered(BytesView data) const noexcept {
 template <class Data>
 void Connection::rawWrite(Data&& data) {
     if (!takesWrites() || data.empty()) return;
-    if (output_.size() > outputLimit_) {
-        limitExceeded();
-        return;
-    }
+    if (output_.size() > outputLimit_) return limitExceeded();
     if constexpr (std::is_same_v<std::remove_cvref_t<Data>, BytesView>) {
         if (delivering_ && beingDelivered(data)) {
             output_.lend(data);
@@ -215,11 +216,15 @@ void Connection::rawWrite(Data&& data) {
         output_.append(std::forward<Data>(data));
     }
     if (!inCallback_) scheduleFlush();
-    if (output_.size() > kHighWater && producer() != nullptr && streaming_) {
-        producerPaused_ = true;
-        const std::shared_ptr<Producer> producer = rare_->producer;
-        producer->pauseProducing();
-    }
+    if (output_.size() > kHighWater) tooMuchWaits();
+}
+
+/// What a producer has to be told; apart, for it is rare and nearly all writes are small.
+void Connection::tooMuchWaits() {
+    if (producer() == nullptr || !streaming_) return;
+    producerPaused_ = true;
+    const std::shared_ptr<Producer> producer = rare_->producer;
+    producer->pauseProducing();
 }
 
 void Connection::limitExceeded() {
@@ -276,9 +281,7 @@ bool Connection::sendSome(std::size_t& budget) {
     const ssize_t sent = sendPieces(offered);
     if (sent >= 0) {
         const std::size_t octets = static_cast<std::size_t>(sent);
-        ReactorCounters& counters = turn_.counters();
-        ++counters.sends;
-        counters.bytesSent += octets;
+        turn_.counters().bytesSent += octets;
         output_.consume(octets);
         budget -= std::min(budget, octets);
         if (rare_ && rare_->stallTimer.active()) rare_->stallTimer.reset(rare_->closeTimeout);

@@ -91,6 +91,7 @@ private:
     void writable() override;
     void reactorGone(const Failure& reason) override;
     const std::type_info& servedType() const noexcept override;
+    bool marksTurns() const noexcept override { return true; }
     void endOfTurn() noexcept override { flush(); }
 
     // The socket itself, below any TLS.
@@ -106,6 +107,7 @@ private:
     void rawWrite(Data&& data);
     bool beingDelivered(BytesView data) const noexcept;
     void limitExceeded();
+    void tooMuchWaits();
 
     bool takesWrites() const noexcept {
         return connected_ && !aborted_ && !failed_ && (!writeClosing_ || waitsForProducer());
