@@ -4,11 +4,16 @@
 
 #include <torsion/application/client_service.hpp>
 #include <torsion/application/multi_service.hpp>
+#include <torsion/application/notify.hpp>
 #include <torsion/application/reconnecting_client_factory.hpp>
+#include <torsion/application/run.hpp>
+#include <torsion/application/running_application.hpp>
 #include <torsion/application/service.hpp>
 #include <torsion/application/stream_server_endpoint_service.hpp>
 #include <torsion/application/timer_service.hpp>
+#include <torsion/application/user_identity.hpp>
 #include <torsion/core/abilities.hpp>
+#include <torsion/core/async_generator.hpp>
 #include <torsion/core/connector.hpp>
 #include <torsion/core/cooperator.hpp>
 #include <torsion/core/defer.hpp>

@@ -4,6 +4,7 @@
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/core/type_name.hpp>
 
 namespace torsion::service {
 
@@ -148,7 +149,12 @@ void ClientService::giveUpWaiting() {
     }
 }
 
-Deferred<std::shared_ptr<Protocol>> ClientService::whenConnected(std::optional<unsigned> failAfterFailures) {
+TypeError ClientService::wrongType(const Protocol& protocol, const std::type_info& wanted) {
+    return TypeError("whenConnected<" + typeName(wanted) + ">() of a ClientService whose factory builds " +
+                     typeName(typeid(protocol)));
+}
+
+Deferred<std::shared_ptr<Protocol>> ClientService::wait(std::optional<unsigned> failAfterFailures) {
     if (failAfterFailures == 0U) throw ValueError("failAfterFailures must be at least 1");
     if (state_ == State::connected) return defer::succeed(std::shared_ptr<Protocol>(protocol_));
     const bool goingOn = state_ == State::connecting || state_ == State::waiting || state_ == State::restarting;

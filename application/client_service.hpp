@@ -2,11 +2,14 @@
 
 #include <memory>
 #include <optional>
+#include <type_traits>
+#include <typeinfo>
 #include <vector>
 
 #include <torsion/application/retry_policy.hpp>
 #include <torsion/application/service.hpp>
 #include <torsion/core/endpoint.hpp>
+#include <torsion/core/error.hpp>
 #include <torsion/core/factory.hpp>
 #include <torsion/core/reactor_time.hpp>
 
@@ -17,7 +20,7 @@ namespace torsion::service {
 ///
 ///     auto client = std::make_shared<service::ClientService>(reactor, endpoint, Factory::forProtocol<Speaker>());
 ///     client->startService();
-///     auto protocol = co_await client->whenConnected();
+///     auto speaker = co_await client->whenConnected<Speaker>();
 class ClientService : public Service {
 public:
     /// Called with each new connection before it counts as one, such as to log in; a failure of it counts as a failed
@@ -35,8 +38,21 @@ public:
 
     /// Fires with the protocol of the connection: at once if there is one. Fails with CancelledError once the service
     /// is stopped, also if it never ran (RC-6).
+    /// @tparam P what the factory builds: `auto speaker = co_await client->whenConnected<Speaker>();`. TypeError if it
+    /// is something else
     /// @param failAfterFailures if given, fails with the reason after so many failed attempts from now on, at least 1
-    Deferred<std::shared_ptr<Protocol>> whenConnected(std::optional<unsigned> failAfterFailures = std::nullopt);
+    template <class P = Protocol>
+    Deferred<std::shared_ptr<P>> whenConnected(std::optional<unsigned> failAfterFailures = std::nullopt) {
+        if constexpr (std::is_same_v<P, Protocol>) {
+            return wait(failAfterFailures);
+        } else {
+            return wait(failAfterFailures).addCallback([](const std::shared_ptr<Protocol>& protocol) {
+                auto typed = std::dynamic_pointer_cast<P>(protocol);
+                if (!typed) throw wrongType(*protocol, typeid(P));
+                return typed;
+            });
+        }
+    }
 
 private:
     enum class State { stopped, connecting, waiting, connected, stopping, restarting };
@@ -46,6 +62,8 @@ private:
         std::optional<unsigned> failuresLeft;
     };
 
+    static TypeError wrongType(const Protocol& protocol, const std::type_info& wanted);
+    Deferred<std::shared_ptr<Protocol>> wait(std::optional<unsigned> failAfterFailures);
     void connect();
     void connected(const std::shared_ptr<Protocol>& protocol);
     void lost();

@@ -4,6 +4,7 @@
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/deferred_list.hpp>
+#include <torsion/core/gather_results.hpp>
 #include <torsion/core/log.hpp>
 
 namespace torsion::service {
@@ -57,13 +58,37 @@ void MultiService::startService() {
     Service::startService();
 }
 
+Deferred<void> MultiService::whenReady() {
+    std::vector<Deferred<void>> rising;
+    for (const auto& child : std::vector(services_)) {
+        rising.push_back(defer::maybeDeferred([child] { return child->whenReady(); }));
+    }
+    return defer::gatherResults(std::move(rising)).addErrback([](const Failure& failure) {
+        const auto* first = failure.value<defer::FirstError>();
+        (first != nullptr ? first->subFailure : failure).raise();
+    });
+}
+
+Deferred<void> MultiService::drain() { return endAll(&Service::drain, "drain"); }
+
 Deferred<void> MultiService::stopService() {
-    std::vector<Deferred<void>> ending{Service::stopService()};
+    static_cast<void>(Service::stopService());
+    return endAll(&Service::stopService, "stopService");
+}
+
+/// Calls @p how of all, the last one first. @return fires when all have ended; failures are logged
+Deferred<void> MultiService::endAll(Deferred<void> (Service::*how)(), const char* what) {
+    std::vector<Deferred<void>> ending;
     const std::vector<std::shared_ptr<Service>> children(services_.rbegin(), services_.rend());
     for (const auto& child : children) {
         ending.push_back(
-            defer::maybeDeferred([child] { return child->stopService(); }).addErrback([child](const Failure& failure) {
-                log::err(failure, "in stopService of '" + child->name() + "'");
+            defer::maybeDeferred([&] { return ((*child).*how)(); }).addErrback([child, what](const Failure& failure) {
+                const std::string where = std::string(what) + " of '" + child->name() + "'";
+                if (failure.check<defer::CancelledError>()) {
+                    log::warn("No longer waiting for " + where);
+                } else {
+                    log::err(failure, "in " + where);
+                }
             }));
     }
     return defer::DeferredList(std::move(ending)).addCallback([] {});

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <torsion/application/service.hpp>
@@ -17,6 +18,15 @@ public:
     /// @throws ValueError for null, or if another child has its name; RuntimeError if it has a parent already
     void addService(std::shared_ptr<Service> child);
 
+    /// Makes an S of @p arguments, and adds it: `application->addService<TimerService>(reactor, 30s, reread)`.
+    /// @return the S
+    template <class S, class... Args>
+    std::shared_ptr<S> addService(Args&&... arguments) {
+        auto child = std::make_shared<S>(std::forward<Args>(arguments)...);
+        addService(std::shared_ptr<Service>(child));
+        return child;
+    }
+
     /// Takes @p child out, and stops it if this runs. @return fires when it has stopped
     /// @throws ValueError if it is no child of this
     Deferred<void> removeService(const std::shared_ptr<Service>& child);
@@ -31,11 +41,19 @@ public:
     /// Starts all. If one throws, those that were started before stay, and this does not run.
     void startService() override;
 
+    /// Fires when all are up; fails as soon as one fails, with its failure.
+    Deferred<void> whenReady() override;
+
+    /// Has all drain, as stopService stops them. @return fires when all have
+    Deferred<void> drain() override;
+
     /// Stops all, the last one first, without waiting for one before the next is told. @return fires when all have
     /// stopped; a failure is logged and holds up nobody
     Deferred<void> stopService() override;
 
 private:
+    Deferred<void> endAll(Deferred<void> (Service::*how)(), const char* what);
+
     std::vector<std::shared_ptr<Service>> services_;
 };
 

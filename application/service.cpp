@@ -11,6 +11,10 @@ void Service::setName(std::string name) {
     name_ = std::move(name);
 }
 
+Deferred<void> Service::whenReady() { return defer::succeed(); }
+
+Deferred<void> Service::drain() { return defer::succeed(); }
+
 Deferred<void> Service::stopService() {
     running_ = false;
     return defer::succeed();

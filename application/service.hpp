@@ -33,6 +33,14 @@ public:
     /// Begins. What it throws comes out of the parent's startService.
     virtual void startService() { running_ = true; }
 
+    /// Fires when it is up, and fails if it cannot be: by default at once. Asked behind startService; service::run
+    /// tells the service manager that the program is ready when all services are.
+    virtual Deferred<void> whenReady();
+
+    /// The program is about to end: takes up nothing new, and goes on with what is under way. By default does nothing.
+    /// @return fires when what was under way is done; stopService comes then, or when the time is up
+    virtual Deferred<void> drain();
+
     /// Ends. @return fires when it has
     virtual Deferred<void> stopService();
 

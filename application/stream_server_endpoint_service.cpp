@@ -48,14 +48,25 @@ void StreamServerEndpointService::startService() {
     Service::startService();
 }
 
+Deferred<void> StreamServerEndpointService::whenReady() {
+    return whenListening().addCallback([](const std::shared_ptr<ListeningPort>&) {});
+}
+
+Deferred<void> StreamServerEndpointService::drain() { return close(); }
+
 Deferred<void> StreamServerEndpointService::stopService() {
+    static_cast<void>(Service::stopService());
+    return close();
+}
+
+Deferred<void> StreamServerEndpointService::close() {
     begun_ = false;
-    Service::stopService();
     if (listening_) {
         const Deferred<void> attempt = *listening_;
         attempt.cancel();
     }
     failure_.reset();
+    for (const auto& waiting : std::exchange(waiting_, {})) waiting.errback(failureOf<defer::CancelledError>());
     const std::shared_ptr<ListeningPort> port = std::exchange(port_, nullptr);
     return port ? port->stopListening() : defer::succeed();
 }
@@ -63,7 +74,6 @@ Deferred<void> StreamServerEndpointService::stopService() {
 Deferred<std::shared_ptr<ListeningPort>> StreamServerEndpointService::whenListening() {
     if (port_) return defer::succeed(std::shared_ptr<ListeningPort>(port_));
     if (failure_) return defer::fail<std::shared_ptr<ListeningPort>>(*failure_);
-    if (!begun_) throw RuntimeError("whenListening() of a service that was not started");
     return waiting_.emplace_back();
 }
 

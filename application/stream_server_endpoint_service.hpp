@@ -20,17 +20,24 @@ public:
     void privilegedStartService() override;
     void startService() override;
 
+    /// Fires when it listens.
+    Deferred<void> whenReady() override;
+
+    /// Stops listening: connections go on, and service::run waits for them.
+    Deferred<void> drain() override;
+
     /// Stops listening, or gives up the attempt to; connections stay. @return fires when the port is closed
     Deferred<void> stopService() override;
 
-    /// Fires with the port once it listens; fails if that fails, or with CancelledError if the service was stopped
-    /// before. @throws RuntimeError if it was not started
+    /// Fires with the port once it listens, and may be asked for before the start; fails if that fails, or with
+    /// CancelledError if the service is stopped before.
     Deferred<std::shared_ptr<ListeningPort>> whenListening();
 
     bool raiseSynchronously = false;
 
 private:
     void listen();
+    Deferred<void> close();
 
     std::shared_ptr<StreamServerEndpoint> endpoint_;
     std::shared_ptr<Factory> factory_;

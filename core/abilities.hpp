@@ -110,4 +110,14 @@ public:
     virtual void handshakeCompleted() = 0;
 };
 
+/// A protocol that wants to know when its program is about to end (service::run drains): for connections that a peer
+/// began. It should finish what it is at, such as the request that it answers, take up nothing new, and close the
+/// connection; one that is idle closes it at once. What is left when the time is up is aborted. Comes once, maybe
+/// before handshakeCompleted. Without this ability a connection is waited for all the same.
+class DrainListener {
+public:
+    virtual ~DrainListener() = default;
+    virtual void draining() = 0;
+};
+
 }  // namespace torsion

@@ -13,8 +13,6 @@ void AwaitNode::suspend(std::coroutine_handle<> frame, Core& waiter) noexcept {
     const CoreRef last = std::move(owned_);
 }
 
-#if defined(__GNUC__) && !defined(__clang__)
-
 namespace {
 
 /// Stands before a frame. As large as the strictest alignment, so that the frame is aligned too.
@@ -37,7 +35,7 @@ void* allocateFrame(std::size_t size) {
 
 void freeFrame(void* frame, std::size_t size) noexcept { poolFree(static_cast<Mark*>(frame) - 1, sizeof(Mark) + size); }
 
-void checkFrame(const void* frame) noexcept {
+void demandMark(const void* frame) noexcept {
     if ((static_cast<const Mark*>(frame) - 1)->value == markFor(frame)) return;
     std::fputs(
         "torsion: the compiler laid out a coroutine's frame wrongly (a bug of g++ 12). An await stands in the "
@@ -48,15 +46,5 @@ void checkFrame(const void* frame) noexcept {
         stderr);
     std::abort();
 }
-
-#else
-
-void* allocateFrame(std::size_t size) { return poolAllocate(size); }
-
-void freeFrame(void* frame, std::size_t size) noexcept { poolFree(frame, size); }
-
-void checkFrame(const void*) noexcept {}
-
-#endif
 
 }  // namespace torsion::detail

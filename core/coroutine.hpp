@@ -22,14 +22,21 @@ class Deferred;
 /// frame belongs to the Deferred that it awaits: it lives until that fires, or dies with it.
 namespace torsion::detail {
 
-/// Memory of frames. With g++ a mark before each frame lets checkFrame find broken frames.
+/// Memory of frames. A mark before each lets checkFrame find broken ones.
 void* allocateFrame(std::size_t size);
 void freeFrame(void* frame, std::size_t size) noexcept;
 
-/// Ends the process with advice if @p frame is not what allocateFrame returned. g++ 12 lays a frame out wrongly when an
-/// await stands in the condition of an if, switch or loop of a coroutine without a local variable at its top; better a
-/// clear end than a wild jump.
-void checkFrame(const void* frame) noexcept;
+/// Ends the process with advice if @p frame is not what allocateFrame returned.
+void demandMark(const void* frame) noexcept;
+
+/// g++ 12 lays a frame out wrongly when an await stands in the condition of an if, switch or loop of a coroutine
+/// without a local variable at its top; better a clear end than a wild jump. clang does not, but puts some frames into
+/// their caller's, where there is no mark: it is the program's compiler that counts, whichever has made the library.
+inline void checkFrame([[maybe_unused]] const void* frame) noexcept {
+#if !defined(__clang__)
+    demandMark(frame);
+#endif
+}
 
 /// The part of a coroutine's state that does not depend on its type.
 class PromiseBase {
@@ -91,6 +98,12 @@ public:
     }
 };
 
+/// The state of a coroutine that may await: whatever happens while it waits is the business of the Deferred of core().
+template <class P>
+concept Awaiting = requires(P& promise) {
+    { promise.core() } -> std::same_as<Core&>;
+};
+
 /// A suspended coroutine in the queue of what it awaits. Lies in the frame, so that waiting allocates nothing.
 class AwaitNode : public Node {
 public:
@@ -143,7 +156,7 @@ public:
     }
 
     // Not inlined: clang 14 would keep locals of it in the frame, which may be gone before it returns.
-    template <std::derived_from<PromiseBase> P>
+    template <Awaiting P>
     __attribute__((noinline)) void await_suspend(std::coroutine_handle<P> frame) noexcept {
         suspend(frame, frame.promise().core());
     }

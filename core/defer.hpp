@@ -79,6 +79,10 @@ auto execute(F&& f, Args&&... args) {
     return maybeDeferred(std::forward<F>(f), std::forward<Args>(args)...);
 }
 
+/// Logs the failure and hands it on: `d.addErrback(defer::logError)` (twisted.internet.defer.logError). If nobody
+/// handles it further on, it is logged once more.
+Failure logError(const Failure& failure);
+
 /// Makes every Deferred note where it is fired first, for the text of AlreadyCalledError. Where it was made, it always
 /// knows. For all threads.
 inline void setDebugging(bool on) noexcept { torsion::detail::setDebugging(on); }

@@ -29,25 +29,10 @@ auto deferLater(ReactorTime& clock, Duration delay, F f, Args... args) {
 
 namespace torsion::defer {
 
-/// Cancels @p deferred if it has not come out after @p timeout (Deferred.addTimeout). A CancelledError becomes
-/// defer::TimeoutError then; anything else that the canceller makes of it stays. What was added before runs before.
-/// @return the handle for what comes next
+/// As deferred.addTimeout(timeout, clock), for generic code.
 template <class T>
 Deferred<T> addTimeout(const Deferred<T>& deferred, Duration timeout, ReactorTime& clock) {
-    struct State {
-        DelayedCall timer;
-        bool timedOut = false;
-    };
-    auto state = std::make_shared<State>();
-    state->timer = clock.callLater(timeout, [state, deferred] {
-        state->timedOut = true;
-        deferred.cancel();
-    });
-    return deferred.addBoth([state, timeout](Result<T> result) -> Result<T> {
-        if (state->timer.active()) state->timer.cancel();
-        if (!state->timedOut || result.ok() || !result.failure().template check<CancelledError>()) return result;
-        return Failure(TimeoutError(std::to_string(timeout / std::chrono::milliseconds(1)) + " ms"));
-    });
+    return deferred.addTimeout(timeout, clock);
 }
 
 }  // namespace torsion::defer

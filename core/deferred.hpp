@@ -179,6 +179,42 @@ public:
         });
     }
 
+    /// Cancels it if it has not come out after @p timeout on @p clock. A CancelledError becomes defer::TimeoutError
+    /// then; anything else that the canceller makes of it, a late success too, passes. The timer ends as soon as there
+    /// is a result. What was added before runs before (DF-13).
+    ///
+    /// A coroutine with a deadline is `co_await talk().addTimeout(5s, reactor)`.
+    /// @param timeout a Duration
+    /// @param clock a ReactorTime
+    /// @throws ValueError if @p timeout is negative; StaleDeferred
+    template <class Timeout, class Clock>
+    Deferred<T> addTimeout(Timeout timeout, Clock& clock) const {
+        return addTimeout(timeout, clock, [](defer::Result<T> result, auto limit) -> defer::Result<T> {
+            if (result.ok() || !result.failure().template check<defer::CancelledError>()) return result;
+            return detail::timeoutFailure(limit.count());
+        });
+    }
+
+    /// The same with a word of one's own: @p onTimeoutCancel is called if the timer has cancelled, and only then, with
+    /// the defer::Result<T> that came of it and the timeout; what it returns or throws is the result from there on.
+    template <class Timeout, class Clock, class F>
+    Deferred<T> addTimeout(Timeout timeout, Clock& clock, F onTimeoutCancel) const {
+        using Time = decltype(clock.seconds());
+        using Timer = decltype(clock.callLater(timeout, [] {}));
+        using R = std::remove_cvref_t<std::invoke_result_t<F&, defer::Result<T>, Time>>;
+        static_assert(std::is_convertible_v<typename detail::Becomes<R, T>::type, T> || std::is_same_v<R, T>,
+                      "onTimeoutCancel gives what the Deferred gives: a T, a Failure, a Result<T> or a Deferred<T>");
+        core().demandTail(&detail::typeRecord<T>);
+        const Deferred<void> timedOut;
+        Timer timer = clock.callLater(timeout, [timedOut, self = *this] {
+            timedOut.callback();
+            self.cancel();
+        });
+        detail::CoreRef flag(timedOut.identity());
+        return add<T>(detail::OnTimeout<T, Timer, Time, F>{std::move(timer), std::move(flag), timeout,
+                                                           std::move(onTimeoutCancel)});
+    }
+
     /// In a coroutine: waits, then gives the value or throws the failure's error. Does not suspend if the result is
     /// there. Awaiting a local leaves the frame as owner of what it waits for, in a circle if nobody else fires it:
     /// write `co_await std::move(d)` for one whose last use this is.

@@ -202,6 +202,21 @@ struct OnBoth {
     }
 };
 
+/// What addTimeout adds: ends the timer, and leaves the result as it is unless that has cancelled.
+template <class T, class Timer, class Time, class F>
+struct OnTimeout {
+    Timer timer;
+    CoreRef timedOut;  // fired if it has
+    Time timeout;
+    F f;
+    void operator()(Core& core) {
+        if (timer.active()) timer.cancel();
+        if (timedOut->called()) {
+            produce<T>(core, [&]() -> decltype(auto) { return f(takeResult<T>(core.slot()), timeout); });
+        }
+    }
+};
+
 /// A step in a core's queue. The first lies in the core itself if it fits there, others come from the pool.
 template <class Step>
 struct StepNode final : Node {

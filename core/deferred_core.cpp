@@ -232,6 +232,10 @@ void throwEmptyHandle(const TypeRecord* type) {
     throw StaleDeferred("A handle " + handleName(type) + " was used after it had been moved from");
 }
 
+Failure timeoutFailure(std::int64_t nanoseconds) {
+    return defer::TimeoutError(std::to_string(nanoseconds / 1'000'000) + " ms");
+}
+
 void setDebugging(bool on) noexcept { debugging.store(on, std::memory_order_relaxed); }
 
 bool getDebugging() noexcept { return debugging.load(std::memory_order_relaxed); }

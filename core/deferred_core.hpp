@@ -211,6 +211,9 @@ private:
 
 [[noreturn]] void throwEmptyHandle(const TypeRecord* type);
 
+/// What addTimeout makes of a cancellation: a defer::TimeoutError that says how long it was.
+Failure timeoutFailure(std::int64_t nanoseconds);
+
 void setDebugging(bool on) noexcept;
 bool getDebugging() noexcept;
 

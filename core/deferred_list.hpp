@@ -84,20 +84,24 @@ Deferred<std::vector<Result<T>>> DeferredList(std::vector<Deferred<T>> children,
 
 /// The first success of several, with its position from 0; the others go on, and their values are dropped
 /// (DeferredList with fireOnOneCallback). If there is none, the last failure, as FirstError. Of none it never fires.
-/// race() is the one that cancels the others.
+/// With fireOnOneErrback the first failure ends the wait as well. race() is the one that cancels the others.
 template <class T>
-Deferred<std::pair<torsion::detail::Gathered<T>, std::size_t>> firstResult(std::vector<Deferred<T>> children) {
+Deferred<std::pair<torsion::detail::Gathered<T>, std::size_t>> firstResult(
+    std::vector<Deferred<T>> children, DeferredListFlags flags = DeferredListFlags::none) {
     using Outer = std::pair<torsion::detail::Gathered<T>, std::size_t>;
     using Values = std::tuple<>;
     auto shared = std::make_shared<torsion::detail::GatheringOf<Values>>(children.size());
     const auto outer = torsion::detail::makeOuter<Values, Outer>(shared);
     for (std::size_t i = 0; i < children.size(); ++i) {
         const Deferred<T>& child = children[i];
-        child.addBoth([link = torsion::detail::GatherLink<Values, Outer>(shared, outer, i, child.identity())](
+        child.addBoth([flags, link = torsion::detail::GatherLink<Values, Outer>(shared, outer, i, child.identity())](
                           Result<T> result) -> Result<void> {
             const bool last = link.last();
-            if (!result.ok()) return last ? link.fail(result.failure()) : Result<void>();
             if (link.outer().called()) return {};
+            if (!result.ok()) {
+                if (last || flags & DeferredListFlags::fireOnOneErrback) return link.fail(result.failure());
+                return {};
+            }
             if constexpr (std::is_void_v<T>) {
                 link.outer().callback(Outer(std::monostate(), link.index()));
             } else {

@@ -7,6 +7,8 @@
 
 namespace torsion {
 
+class Protocol;
+
 /// Somebody who wants to know what a file descriptor is ready for (IReadWriteDescriptor).
 class DescriptorListener {
 public:
@@ -21,6 +23,8 @@ public:
     /// Whether readable() and writable() mark the turn's beginning themselves (Turn::mark). Those do that have the Turn
     /// at hand, and are called for each message: so the reactor need not look at each.
     virtual bool marksTurns() const noexcept { return false; }
+    /// The outermost protocol of a connection that a peer began; null for everything else.
+    virtual std::shared_ptr<Protocol> acceptedProtocol() const { return nullptr; }
 
 protected:
     ~DescriptorListener() = default;

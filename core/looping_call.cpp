@@ -17,11 +17,30 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
             if (count == 0) return schedule();
         }
         calling = true;
-        work(count).addCallbacks([keep] { keep->called(); }, [keep](const Failure& failure) { keep->failed(failure); });
+        const Deferred<void> result = work(count);
+        call = result;
+        result.addCallbacks([keep] { keep->called(); }, [keep](const Failure& failure) { keep->failed(failure); });
+    }
+
+    /// Somebody cancels what start() returned.
+    void cancel() {
+        const std::shared_ptr<State> keep = shared_from_this();  // who hears of it may end the LoopingCall
+        running = false;
+        if (next.active()) next.cancel();
+        if (const std::optional<Deferred<void>> underWay = call) underWay->cancel();
+        ended.reset();  // a call that goes on all the same has nobody to tell; the Deferred fails with CancelledError
+    }
+
+    void stop() {
+        running = false;
+        if (!next.active()) return;  // a call is under way, and its end is the end
+        next.cancel();
+        end([](const Deferred<void>& deferred) { deferred.callback(); });
     }
 
     void called() {
         calling = false;
+        call.reset();
         if (running) {
             schedule();
         } else {
@@ -31,6 +50,7 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
 
     void failed(const Failure& failure) {
         calling = false;
+        call.reset();
         running = false;
         end([&](const Deferred<void>& deferred) { deferred.errback(failure); });
     }
@@ -66,6 +86,7 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
     Duration interval{};
     std::int64_t lastBeat = 0;  ///< the number of the last beat that was called for
     DelayedCall next;
+    std::optional<Deferred<void>> call;   ///< what the function has returned, until it has come out
     std::optional<Deferred<void>> ended;  ///< what start() returned
     bool running = false;
     bool calling = false;
@@ -85,6 +106,7 @@ LoopingCall::~LoopingCall() {
     if (!state_) return;
     state_->running = false;
     state_->ended.reset();
+    state_->call.reset();
     if (state_->next.active()) state_->next.cancel();
 }
 
@@ -92,7 +114,9 @@ Deferred<void> LoopingCall::start(Duration interval, bool now) {
     if (state_->running) throw RuntimeError("Tried to start an already running LoopingCall");
     if (state_->calling) throw RuntimeError("Tried to start a LoopingCall whose last call has not ended yet");
     if (interval < Duration::zero()) throw ValueError("The interval of a LoopingCall must not be negative");
-    Deferred<void> ended;
+    const Deferred<void> ended([weak = state_->weak_from_this()](Deferred<void>&) {
+        if (const auto state = weak.lock()) state->cancel();
+    });
     state_->ended = ended;
     state_->running = true;
     state_->startTime = state_->clock.seconds();
@@ -109,10 +133,7 @@ Deferred<void> LoopingCall::start(Duration interval, bool now) {
 void LoopingCall::stop() {
     if (!state_->running) throw RuntimeError("Tried to stop a LoopingCall that was not running");
     const std::shared_ptr<State> state = state_;  // who hears of it may destroy this
-    state->running = false;
-    if (!state->next.active()) return;  // a call is under way, and its end is the end
-    state->next.cancel();
-    state->end([](const Deferred<void>& deferred) { deferred.callback(); });
+    state->stop();
 }
 
 void LoopingCall::reset() {

@@ -38,7 +38,8 @@ public:
 
     /// Begins. The first call comes from in here, unless @p now is false. An interval of zero is every turn.
     /// @return fires at stop(); fails with what the function threw or its Deferred failed with, which ends the loop
-    /// (DC-10)
+    /// (DC-10). To cancel it is to stop, and to cancel the call that is under way: `scope().spawn(loop.start(30s))`
+    /// ends with the connection.
     /// @throws RuntimeError if it runs already; ValueError if @p interval is negative
     Deferred<void> start(Duration interval, bool now = true);
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <torsion/core/connector.hpp>
 #include <torsion/core/context_factory.hpp>
@@ -44,7 +45,8 @@ public:
     using Trigger = Function<Deferred<void>()>;
     using TriggerID = std::uint64_t;
 
-    /// Adds @p trigger to a phase of @p event, "startup" or "shutdown" or one of your own.
+    /// Adds @p trigger to a phase of @p event, "startup" or "shutdown" or one of your own. "hurry" comes with each
+    /// further signal while the shutdown is under way: who is waited for there should come to an end.
     virtual TriggerID addSystemEventTrigger(SystemEventPhase phase, const std::string& event, Trigger trigger) = 0;
 
     /// @throws ValueError if there is no such trigger (SE-5)
@@ -174,6 +176,10 @@ class Reactor : public ReactorTime,
 public:
     /// What the connections of this reactor share.
     virtual Turn& turn() = 0;
+
+    /// The outermost protocols of all live connections that peers have begun, in no order: those that ports have
+    /// accepted, and those that were adopted. Looks at everything that is watched, so it is not for each turn.
+    virtual std::vector<std::shared_ptr<Protocol>> acceptedProtocols() const = 0;
 
     virtual HostnameResolver& nameResolver() = 0;
 

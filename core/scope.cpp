@@ -44,6 +44,11 @@ void Scope::add(Watched watched) {
     s.watched.push_back(std::move(watched));
 }
 
+void Scope::report(const Failure& failure) {
+    if (!failure.check<defer::CancelledError>())
+        log::critical(failure, "Unhandled error in what was spawned in a scope");
+}
+
 void Scope::cancel() noexcept {
     if (!state_ || state_->cancelled) return;
     state_->cancelled = true;

@@ -39,6 +39,14 @@ public:
         return deferred;
     }
 
+    /// Lets @p deferred, mostly that of a coroutine which has just begun, go on for as long as the scope:
+    /// `scope().spawn(talk())`. Nobody hears what it comes to. A failure is logged as critical at once, but no
+    /// CancelledError.
+    template <class T>
+    void spawn(const Deferred<T>& deferred) {
+        watch(deferred.addErrback([](const Failure& failure) { report(failure); }));
+    }
+
     /// Cancels all, the newest first; what is added later is cancelled at once. Exceptions are logged.
     void cancel() noexcept;
 
@@ -59,6 +67,7 @@ private:
     static constexpr std::size_t kFirstPrune = 16;
 
     void add(Watched watched);
+    static void report(const Failure& failure);
     State& state();
 
     std::unique_ptr<State> state_;  // most connections never need it

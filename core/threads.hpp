@@ -70,12 +70,14 @@ private:
 
 }  // namespace detail
 
-/// Calls @p f with @p args on a thread of the reactor's pool, and gives what it comes to on the reactor's own. To be
-/// called there, too. A call that has begun cannot be stopped: cancelling the Deferred only drops the result (TH-3). If
-/// the reactor ends first, the Deferred never fires.
+/// Calls @p f with @p args on a thread of @p pool, and gives what it comes to on the reactor's own. To be called there,
+/// too. A call that has begun cannot be stopped: cancelling the Deferred only drops the result (TH-3). If the reactor
+/// or the pool ends first, the Deferred never fires; the pool has to be stopped on the reactor's thread
+/// (twisted.internet.threads.deferToThreadPool).
+/// @param pool a ThreadPool, or whatever else has callInThread
 /// @param f must not touch what belongs to the reactor's thread, Deferreds and transports above all
-template <class F, class... Args>
-auto deferToThread(ReactorThreads& reactor, F f, Args... args) {
+template <class Pool, class F, class... Args>
+auto deferToThreadPool(ReactorThreads& reactor, Pool& pool, F f, Args... args) {
     using R = std::invoke_result_t<F&, Args...>;
     static_assert(!torsion::detail::DeferredValue<std::remove_cvref_t<R>>::isDeferred,
                   "a Deferred belongs to one thread: return its value, or use callFromThread");
@@ -83,7 +85,7 @@ auto deferToThread(ReactorThreads& reactor, F f, Args... args) {
     auto call = [f = std::move(f), ... args = std::move(args)]() mutable -> R { return f(std::move(args)...); };
     try {
         // The handle is moved along, never copied or dropped off the reactor's thread: its count is not atomic.
-        reactor.callInThread([&reactor, handle = result, call = std::move(call)]() mutable {
+        pool.callInThread([&reactor, handle = result, call = std::move(call)]() mutable {
             reactor.callFromThread([handle = std::move(handle), outcome = detail::outcomeOf<R>(call)]() mutable {
                 if (!handle.called()) detail::fire(handle, std::move(outcome));
             });
@@ -92,6 +94,12 @@ auto deferToThread(ReactorThreads& reactor, F f, Args... args) {
         if (!result.called()) result.errback();  // the system has no thread to give
     }
     return result;
+}
+
+/// The same on a thread of the reactor's own pool (twisted.internet.threads.deferToThread).
+template <class F, class... Args>
+auto deferToThread(ReactorThreads& reactor, F f, Args... args) {
+    return deferToThreadPool(reactor, reactor, std::move(f), std::move(args)...);
 }
 
 /// Calls these one after the other on one thread of the pool. An exception is logged and ends the rest

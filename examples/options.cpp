@@ -233,6 +233,11 @@ int Options::run(int argc, char** argv, PoolMain main) {
     return 0;
 }
 
+int Options::run(int argc, char** argv, ProgramMain main) {
+    int status = 0;
+    return parse(argc, argv, status) ? main(*this) : status;
+}
+
 int Options::run(int argc, char** argv, ClientMain main) {
     int status = 0;
     if (!parse(argc, argv, status)) return status;

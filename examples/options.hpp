@@ -30,6 +30,7 @@ class Options {
 public:
     using ServerMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&);
     using PoolMain = void (*)(const Options&);
+    using ProgramMain = int (*)(const Options&);
     using ClientMain = torsion::Deferred<void> (*)(torsion::Reactor&, const Options&, Conversation);
 
     Options(std::string name, const std::string& purpose);
@@ -67,6 +68,9 @@ public:
 
     /// The same for a server with reactors of its own: runs @p main, which runs them.
     int run(int argc, char** argv, PoolMain main);
+
+    /// The same for a program that ends with a status of its own.
+    int run(int argc, char** argv, ProgramMain main);
 
     const std::string& host() const noexcept { return host_; }
     int port() const noexcept { return port_; }

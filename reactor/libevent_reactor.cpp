@@ -399,6 +399,15 @@ std::unique_ptr<DescriptorWatch> LibeventReactor::watch(int descriptor, Descript
     return std::make_unique<Watch>(*this, descriptor, listener);
 }
 
+std::vector<std::shared_ptr<Protocol>> LibeventReactor::acceptedProtocols() const {
+    assertThread();
+    std::vector<std::shared_ptr<Protocol>> accepted;
+    for (const Watch* watch : watches_) {
+        if (auto protocol = watch->listener().acceptedProtocol()) accepted.push_back(std::move(protocol));
+    }
+    return accepted;
+}
+
 /// Tells all that there are; not those that begin from there, or a factory that reconnects at once would go on for
 /// ever.
 void LibeventReactor::disconnectAll(const Failure& reason) {
@@ -517,9 +526,15 @@ void LibeventReactor::installSignals() {
     if (!signalOwner.compare_exchange_strong(nobody, this)) return;
     const auto take = [this](int number) {
         loop_->addSignal(number, [this, number] {
-            log::msg(std::string("Received SIG") + sigabbrev_np(number) + ", shutting down.");
+            const std::string received = std::string("Received SIG") + sigabbrev_np(number);
             exitSignal_ = number;
-            if (!stopRequested_) stop();
+            if (stopRequested_) {
+                log::msg(received + " while shutting down: hurrying.");
+                events_->fire("hurry", [] {});
+            } else {
+                log::msg(received + ", shutting down.");
+                stop();
+            }
         });
     };
     struct sigaction present {};

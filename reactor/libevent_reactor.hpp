@@ -72,6 +72,7 @@ public:
     void callInThread(Function<void()> function) override;
 
     Turn& turn() override { return turn_; }
+    std::vector<std::shared_ptr<Protocol>> acceptedProtocols() const override;
     HostnameResolver& nameResolver() override { return *resolver_; }
     std::shared_ptr<HostnameResolver> installNameResolver(std::shared_ptr<HostnameResolver> resolver) override;
 

@@ -38,6 +38,9 @@ public:
     /// Whether connectionLost has not been delivered yet.
     bool connected() const noexcept { return !lost_; }
 
+    /// The protocol of this end.
+    const std::shared_ptr<Protocol>& protocol() const noexcept { return protocol_; }
+
     /// How what comes to this end is cut.
     void setSegmentation(Segmentation segmentation) { segmentation_ = std::move(segmentation); }
 

@@ -257,6 +257,10 @@ std::shared_ptr<StringTransportWithDisconnection> MemoryPort::accept(const Addre
     return transport;
 }
 
+void MemoryPort::addAcceptedTo(std::vector<std::shared_ptr<Protocol>>& protocols) const {
+    for (const Accepted& one : *accepted_) protocols.push_back(one.protocol);
+}
+
 void MemoryPort::reactorGone(const Failure& reason) {
     for (const Accepted& one : *accepted_) one.transport->lose(reason);
     if (!std::exchange(listening_, false)) return;

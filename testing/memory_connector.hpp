@@ -113,6 +113,9 @@ public:
     Deferred<void> stopListening() override;
     Address getHost() const override { return host_; }
 
+    /// For the reactor: adds the protocols of the connections made by accept().
+    void addAcceptedTo(std::vector<std::shared_ptr<Protocol>>& protocols) const;
+
     /// For the reactor: its end is that of the port, and in the next turn that of its connections.
     void reactorGone(const Failure& reason);
 

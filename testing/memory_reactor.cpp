@@ -370,6 +370,17 @@ std::shared_ptr<IOPump> MemoryReactor::complete(MemoryConnector& connector, std:
     return pump;
 }
 
+/// A pump's server that no factory built stands in for a peer of ours.
+std::vector<std::shared_ptr<Protocol>> MemoryReactor::acceptedProtocols() const {
+    std::vector<std::shared_ptr<Protocol>> accepted;
+    for (const auto& port : ports) port->addAcceptedTo(accepted);
+    for (const auto& pump : pumps_) {
+        const std::shared_ptr<Protocol>& server = pump->server().protocol();
+        if (server && server->connected() && server->factory()) accepted.push_back(server);
+    }
+    return accepted;
+}
+
 bool MemoryReactor::loopAttempts() {
     bool any = false;
     for (const auto& connector : std::vector(connectors)) {

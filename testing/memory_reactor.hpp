@@ -213,6 +213,7 @@ public:
     void callInThread(Function<void()> function) override { callFromThread(std::move(function)); }
 
     Turn& turn() override { return clock_->turn(); }
+    std::vector<std::shared_ptr<Protocol>> acceptedProtocols() const override;
     HostnameResolver& nameResolver() override { return *resolver_; }
     std::shared_ptr<HostnameResolver> installNameResolver(std::shared_ptr<HostnameResolver> resolver) override;
 

@@ -7,7 +7,7 @@ import sys
 FLOORS = ["core", "protocols", "tls", "transports", "reactor", "application", "testing"]
 INCLUDE = re.compile(r'\s*#\s*include\s+[<"](?:torsion/)?(\w+)/')
 # `auto x = co_await f();`, `x = co_await f();` or `co_await f();`, each on a line of its own.
-GOOD_AWAIT = re.compile(r"^\s*(?:(?:const\s+)?[\w:<>,&*\s\[\]]+\s=\s)?co_await\s[^{}]*;(?:\s*//.*)?$")
+GOOD_AWAIT = re.compile(r"^\s*(?:(?:const\s+)?[\w:<>,&*\s\[\]]+\s=\s)?co_await\s[^{}]*;\s*(?://.*)?$")
 
 
 def strip_comments(text):

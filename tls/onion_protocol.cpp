@@ -73,6 +73,11 @@ Protocol* OnionProtocol::wrapped() const noexcept {
     return depth_ == 0 ? tail_ : nullptr;
 }
 
+void OnionProtocol::draining() {
+    DrainListener* const listener = tail_ != nullptr ? tail_->provides<DrainListener>() : nullptr;
+    if (listener != nullptr) listener->draining();
+}
+
 // Pushing.
 
 Deferred<void> OnionProtocol::startTLS(const ssl::ContextFactory& options, ssl::Role role, BytesView leftover) {

@@ -29,7 +29,11 @@ class ProducerMembrane;
 /// No octet is lost or moves to another layer: what stands behind a close_notify goes to the layer below, and what is
 /// written between stopTLS and the pop waits. A layer that fails, or is closed while it carries others, ends the
 /// whole connection. loseConnection closes all layers, the innermost first, then the head.
-class OnionProtocol : public ProtocolWrapper, public OnionTransport, public TCPTransport, public TLSTransport {
+class OnionProtocol : public ProtocolWrapper,
+                      public OnionTransport,
+                      public TCPTransport,
+                      public TLSTransport,
+                      public DrainListener {
 public:
     OnionProtocol(std::shared_ptr<WrappingFactory> factory, std::shared_ptr<Protocol> wrappedProtocol);
     ~OnionProtocol() override;
@@ -53,6 +57,8 @@ public:
     void dataReceived(BytesView data) override;
     void connectionLost(const Failure& reason) override;
     Protocol* wrapped() const noexcept override;
+    /// Passed on to the application, whatever layers there are.
+    void draining() override;
 
     // As a transport.
     void registerProducer(std::shared_ptr<Producer> producer, bool streaming) override;

@@ -189,6 +189,13 @@ Protocol* TLSMemoryBIOProtocol::wrapped() const noexcept {
     return closeReceived_ && !over_ ? &endIsKnown : nullptr;
 }
 
+void TLSMemoryBIOProtocol::draining() {
+    if (!alive()) return;
+    draining_ = !wrappedProtocol()->connected();
+    if (draining_) return;
+    if (auto* const listener = wrappedProtocol()->provides<DrainListener>()) listener->draining();
+}
+
 void TLSMemoryBIOProtocol::closed(BytesView) {
     setDisconnecting();
     transport().loseConnection();
@@ -210,6 +217,7 @@ void TLSMemoryBIOProtocol::handshakeFinished() {
     if (producer_) producer_->setWaiting(false);
     try {
         if (connects_ == Connects::whenVerified) connectWrapped();
+        if (draining_) draining();
         HandshakeListener* const listener = alive() ? wrappedProtocol()->provides<HandshakeListener>() : nullptr;
         if (listener != nullptr) listener->handshakeCompleted();
     } catch (...) {

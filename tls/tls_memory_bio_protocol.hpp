@@ -38,6 +38,7 @@ class TLSMemoryBIOProtocol : public ProtocolWrapper,
                              public SSLTransport,
                              public TCPTransport,
                              public TLSTransport,
+                             public DrainListener,
                              private ssl::Engine::Output,
                              private EndOfTurn {
 public:
@@ -62,6 +63,8 @@ public:
     void connectionLost(const Failure& reason) override;
     /// Nobody who is the application's: what becomes of the two directions of the stream below is not its to know.
     Protocol* wrapped() const noexcept override;
+    /// Passed on; if the wrapped protocol is not connected yet, when it is.
+    void draining() override;
 
     /// Fires when the handshake is done and the wrapped protocol's connectionMade has returned; fails with why that
     /// will not be. To cancel it gives up the connection. Every call makes a new one.
@@ -200,6 +203,7 @@ private:
     bool processing_ = false;
     bool encrypting_ = false;
     bool paused_ = false;
+    bool draining_ = false;  ///< the wrapped protocol is to be told when it is connected
 };
 
 }  // namespace torsion

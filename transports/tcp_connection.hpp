@@ -92,6 +92,7 @@ private:
     void reactorGone(const Failure& reason) override;
     const std::type_info& servedType() const noexcept override;
     bool marksTurns() const noexcept override { return true; }
+    std::shared_ptr<Protocol> acceptedProtocol() const override { return side_ == Side::server ? protocol_ : nullptr; }
     void endOfTurn() noexcept override { flush(); }
 
     // The socket itself, below any TLS.

@@ -17,7 +17,7 @@
 
 namespace {
 
-/// Of more layers, the filters of libevent 2.1.12 mix up records.
+/// Of more layers, conversations through libevent 2.1.12's filters broke off with record errors. Why was not found.
 constexpr unsigned kLibeventDeepest = 3;
 
 /// One layer of a connection. Plain TCP is a layer without TLS.

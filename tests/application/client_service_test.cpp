@@ -5,14 +5,15 @@
 
 #include <torsion/application/client_service.hpp>
 #include <torsion/core/defer.hpp>
-#include <torsion/tests/transports/fake_reactor.hpp>
+#include <torsion/testing/memory_reactor.hpp>
+#include <torsion/tests/outcome.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 
 using namespace torsion;
 using namespace std::chrono_literals;
-using fakes::FakeReactor;
-using fakes::Outcome;
 using service::ClientService;
+using test::Outcome;
+using testing::MemoryReactor;
 
 namespace {
 
@@ -21,13 +22,13 @@ struct Setup {
     explicit Setup(ClientService::PrepareConnection prepare = {}) {
         const auto endpoint = std::make_shared<endpoints::TCP4ClientEndpoint>(reactor, "127.0.0.1", 80);
         client = std::make_shared<ClientService>(
-            reactor.clock, endpoint, Factory::forProtocol<Protocol>(),
+            reactor, endpoint, Factory::forProtocol<Protocol>(),
             [](unsigned attempts) { return std::chrono::seconds(attempts); }, std::move(prepare));
     }
-    std::size_t attempts() const { return reactor.attempts.size(); }
-    void refuse() { reactor.last().fail(failureOf<ConnectionRefusedError>()); }
+    std::size_t attempts() const { return reactor.connectors.size(); }
+    void refuse() { reactor.connectors.back()->fail(failureOf<ConnectionRefusedError>()); }
 
-    FakeReactor reactor;
+    MemoryReactor reactor;
     std::shared_ptr<ClientService> client;
 };
 
@@ -43,34 +44,53 @@ TEST_CASE("a ClientService connects when it starts, and tells who waits for that
     CHECK(setup.attempts() == 1);
     Outcome waiting(setup.client->whenConnected());
     CHECK_FALSE(waiting.fired());
-    setup.reactor.last().succeed();
+    setup.reactor.connectors.back()->succeed();
     CHECK(waiting.ok());
     Outcome later(setup.client->whenConnected());
     CHECK(later.value() == waiting.value());
     waiting.forget();
     later.forget();
     const auto stopped = setup.client->stopService();
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
+    CHECK_FALSE(fired(stopped));
+    setup.reactor.flush();
     CHECK(fired(stopped));
+}
+
+TEST_CASE("whenConnected gives the factory's own type to who asks for it, and says so if it is another (RC-6)") {
+    struct Speaker : Protocol {};
+    MemoryReactor reactor;
+    const auto endpoint = std::make_shared<endpoints::TCP4ClientEndpoint>(reactor, "192.0.2.1", 80);
+    const auto client = std::make_shared<ClientService>(reactor, endpoint, Factory::forProtocol<Speaker>());
+    client->startService();
+    const Outcome speaker(client->whenConnected<Speaker>());
+    struct Listener : Protocol {};
+    const Outcome listener(client->whenConnected<Listener>());
+    reactor.connectors.back()->succeed();
+    CHECK(speaker.ok());
+    CHECK(listener.failed<TypeError>());
+    CHECK(listener.text().find("Speaker") != std::string::npos);
+    client->stopService();
+    reactor.flush();
 }
 
 TEST_CASE("a ClientService waits longer after each failure, and begins anew after a success (RC-4) (RC-5)") {
     Setup setup;
     setup.client->startService();
     setup.refuse();
-    setup.reactor.clock.advance(999ms);
+    setup.reactor.advance(999ms);
     CHECK(setup.attempts() == 1);
-    setup.reactor.clock.advance(1ms);
+    setup.reactor.advance(1ms);
     CHECK(setup.attempts() == 2);
     setup.refuse();
-    setup.reactor.clock.advance(1999ms);
+    setup.reactor.advance(1999ms);
     CHECK(setup.attempts() == 2);
-    setup.reactor.clock.advance(1ms);
+    setup.reactor.advance(1ms);
     CHECK(setup.attempts() == 3);
-    setup.reactor.last().succeed();
-    setup.reactor.last().lose(failureOf<ConnectionLost>());
+    setup.reactor.connectors.back()->succeed();
+    setup.reactor.connectors.back()->lose(failureOf<ConnectionLost>());
+    setup.reactor.flush();
     CHECK(setup.attempts() == 3);
-    setup.reactor.clock.advance(1s);
+    setup.reactor.advance(1s);
     CHECK(setup.attempts() == 4);
     setup.client->stopService();
 }
@@ -82,10 +102,10 @@ TEST_CASE("failAfterFailures ends the wait of one who asked for that, after so m
     setup.refuse();
     const Outcome patient(setup.client->whenConnected());
     const Outcome two(setup.client->whenConnected(2));
-    setup.reactor.clock.advance(1s);
+    setup.reactor.advance(1s);
     setup.refuse();
     CHECK_FALSE(two.fired());
-    setup.reactor.clock.advance(2s);
+    setup.reactor.advance(2s);
     setup.refuse();
     CHECK(two.failed<ConnectionRefusedError>());
     CHECK_FALSE(patient.fired());
@@ -98,42 +118,44 @@ TEST_CASE("stopService gives up an attempt or a wait at once, and waits for the 
     CHECK(fired(setup.client->stopService()));
     setup.client->startService();
     CHECK(fired(setup.client->stopService()));
-    CHECK(setup.reactor.last().stops == 1);
+    CHECK(setup.reactor.connectors.back()->stops() == 1);
 
     setup.client->startService();
     setup.refuse();
     CHECK(fired(setup.client->stopService()));
-    setup.reactor.clock.advance(1h);
+    setup.reactor.advance(1h);
     CHECK(setup.attempts() == 2);
 
     setup.client->startService();
-    setup.reactor.last().succeed();
+    const auto transport = setup.reactor.connectors.back()->succeed();
     const auto stopped = setup.client->stopService();
     const auto again = setup.client->stopService();
     CHECK_FALSE(fired(stopped));
-    CHECK(setup.reactor.last().transport->disconnecting());
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
+    CHECK(transport->disconnecting());
+    setup.reactor.flush();
     CHECK(fired(stopped));
     CHECK(fired(again));
-    setup.reactor.clock.advance(1h);
+    setup.reactor.advance(1h);
     CHECK(setup.attempts() == 3);
+    CHECK(setup.reactor.leftBehind().empty());
 }
 
 TEST_CASE("startService while the service is stopping connects again after the loss (RC-7)") {
     Setup setup;
     setup.client->startService();
-    setup.reactor.last().succeed();
+    setup.reactor.connectors.back()->succeed();
     const auto stopped = setup.client->stopService();
     setup.client->startService();
     const Outcome waiting(setup.client->whenConnected());
     CHECK(setup.attempts() == 1);
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
+    setup.reactor.flush();
     CHECK(fired(stopped));
     CHECK(setup.attempts() == 2);
-    setup.reactor.last().succeed();
+    setup.reactor.connectors.back()->succeed();
     CHECK(waiting.ok());
     setup.client->stopService();
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
+    setup.reactor.flush();
+    CHECK(setup.reactor.leftBehind().empty());
 }
 
 TEST_CASE("a connection counts when it has been prepared; a failure of that is a failed attempt (RC-8)") {
@@ -146,30 +168,31 @@ TEST_CASE("a connection counts when it has been prepared; a failure of that is a
     setup.client->startService();
     const Outcome first(setup.client->whenConnected(1));
     Outcome second(setup.client->whenConnected());
-    setup.reactor.last().succeed();
+    const auto transport = setup.reactor.connectors.back()->succeed();
     CHECK_FALSE(second.fired());
     preparing.errback(ValueError("wrong password"));
     CHECK(first.failed<ValueError>());
-    CHECK(setup.reactor.last().transport->disconnecting());
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
-    setup.reactor.clock.advance(1s);
+    CHECK(transport->disconnecting());
+    setup.reactor.advance(1s);
     REQUIRE(setup.attempts() == 2);
-    setup.reactor.last().succeed();
+    setup.reactor.connectors.back()->succeed();
     preparing.callback();
     CHECK(second.ok());
     second.forget();
     setup.client->stopService();
-    setup.reactor.last().lose(failureOf<ConnectionDone>());
+    setup.reactor.flush();
+    CHECK(setup.reactor.leftBehind().empty());
 }
 
 TEST_CASE("a connection that is lost while it is prepared is a failed attempt (RC-8)") {
     Setup setup([](const std::shared_ptr<Protocol>&) { return Deferred<void>(); });
     setup.client->startService();
     const Outcome waiting(setup.client->whenConnected(1));
-    setup.reactor.last().succeed();
-    setup.reactor.last().lose(failureOf<ConnectionLost>());
+    setup.reactor.connectors.back()->succeed();
+    setup.reactor.connectors.back()->lose(failureOf<ConnectionLost>());
+    setup.reactor.flush();
     CHECK(waiting.failed<defer::CancelledError>());
-    setup.reactor.clock.advance(1s);
+    setup.reactor.advance(1s);
     CHECK(setup.attempts() == 2);
     CHECK(fired(setup.client->stopService()));
 }

@@ -1,5 +1,6 @@
 #include <torsion/application/reconnecting_client_factory.hpp>
 #include <torsion/testing/clock.hpp>
+#include <torsion/testing/memory_connector.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
 using namespace torsion;
@@ -13,44 +14,16 @@ public:
     Trying(ReactorTime& clock, StandardNormal chance) : ReconnectingClientFactory(clock, std::move(chance)) {
         noisy = false;
     }
-    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return nullptr; }
+    std::shared_ptr<Protocol> buildProtocol(const Address&) override { return std::make_shared<Protocol>(); }
 };
 
-/// A connector that does what a TCP one does, without a socket.
-class Attempts final : public Connector {
-public:
-    explicit Attempts(std::shared_ptr<ClientFactory> factory) : factory_(std::move(factory)) {}
-    void connect() override {
-        REQUIRE(state_ == State::disconnected);
-        ++connects;
-        state_ = State::connecting;
-        factory_->startedConnecting(*this);
-    }
-    void disconnect() override { ++disconnects; }
-    void stopConnecting() override {
-        REQUIRE(state_ == State::connecting);
-        ++stops;
-        fail();
-    }
-    Address getDestination() const override { return IPv4Address("127.0.0.1", 80); }
-    State state() const override { return state_; }
+using testing::MemoryConnector;
 
-    void succeed() { state_ = State::connected; }
-    void fail() {
-        state_ = State::disconnected;
-        factory_->clientConnectionFailed(*this, failureOf<ConnectionRefusedError>());
-    }
-    void lose() {
-        state_ = State::disconnected;
-        factory_->clientConnectionLost(*this, failureOf<ConnectionDone>());
-    }
-
-    int connects = 0, disconnects = 0, stops = 0;
-
-private:
-    std::shared_ptr<ClientFactory> factory_;
-    State state_ = State::disconnected;
-};
+/// An attempt whose outcome the test decides, on a clock of its own: the test's has the waits alone.
+std::shared_ptr<MemoryConnector> connectorOf(std::shared_ptr<ClientFactory> factory,
+                                             std::shared_ptr<task::Clock> network = std::make_shared<task::Clock>()) {
+    return std::make_shared<MemoryConnector>(std::move(network), IPv4Address("127.0.0.1", 80), std::move(factory), 30s);
+}
 
 struct Setup {
     Setup() {
@@ -60,7 +33,8 @@ struct Setup {
     task::Clock clock;
     double chance = 0;
     std::shared_ptr<Trying> factory = std::make_shared<Trying>(clock, [this] { return chance; });
-    std::shared_ptr<Attempts> connector = std::make_shared<Attempts>(factory);
+    std::shared_ptr<task::Clock> network = std::make_shared<task::Clock>();
+    std::shared_ptr<MemoryConnector> connector = connectorOf(factory, network);
 
     /// The waits that are under way, in seconds.
     std::vector<double> waits() const {
@@ -75,6 +49,10 @@ struct Setup {
         REQUIRE(waits().size() == 1);
         return waits().front();
     }
+    void lose() {
+        connector->lose(failureOf<ConnectionDone>());
+        network->advance(0s);
+    }
     void passWait() { clock.advance(clock.getDelayedCalls().at(0).getTime() - clock.seconds()); }
 };
 
@@ -86,9 +64,9 @@ TEST_CASE("the delay is multiplied before the first wait, then each time, up to 
     for (const double expected : {2.718281828, 7.389056099, 20.08553692, 54.59815003, 60.0, 60.0}) {
         setup.connector->fail();
         CHECK(setup.wait() == doctest::Approx(expected));
-        const int before = setup.connector->connects;
+        const int before = setup.connector->attempts();
         setup.passWait();
-        CHECK(setup.connector->connects == before + 1);
+        CHECK(setup.connector->attempts() == before + 1);
         CHECK(setup.waits().empty());
     }
     CHECK(setup.factory->retries() == 6);
@@ -122,13 +100,13 @@ TEST_CASE("jitter is of the normal distribution, in parts of the delay, and is t
     setup.connector->fail();
     CHECK(setup.wait() == 0.0);
     setup.passWait();
-    CHECK(setup.connector->connects == 4);
+    CHECK(setup.connector->attempts() == 4);
 }
 
 TEST_CASE("a chance of its own keeps to a few deviations round the delay (RC-1)") {
     task::Clock clock;
     const auto factory = std::make_shared<Trying>(clock, ReconnectingClientFactory::StandardNormal());
-    const auto connector = std::make_shared<Attempts>(factory);
+    const auto connector = connectorOf(factory);
     connector->connect();
     connector->fail();
     CHECK(factory->delay() > 1s);  // five deviations: once in three million
@@ -138,10 +116,10 @@ TEST_CASE("a chance of its own keeps to a few deviations round the delay (RC-1)"
 TEST_CASE("it connects again after a loss as after a failure (RC-4)") {
     Setup setup;
     setup.connector->succeed();
-    setup.connector->lose();
+    setup.lose();
     CHECK(setup.wait() == doctest::Approx(2.718281828));
     setup.passWait();
-    CHECK(setup.connector->connects == 2);
+    CHECK(setup.connector->attempts() == 2);
     CHECK(setup.connector->state() == Connector::State::connecting);
 }
 
@@ -150,7 +128,7 @@ TEST_CASE("delays go on growing through good connections, until resetDelay (RC-2
     setup.factory->factor = 2;
     for (const double expected : {2.0, 4.0}) {
         setup.connector->succeed();
-        setup.connector->lose();
+        setup.lose();
         CHECK(setup.wait() == doctest::Approx(expected));
         setup.passWait();
     }
@@ -158,7 +136,7 @@ TEST_CASE("delays go on growing through good connections, until resetDelay (RC-2
     setup.factory->resetDelay();
     CHECK(setup.factory->delay() == 1s);
     CHECK(setup.factory->retries() == 0);
-    setup.connector->lose();
+    setup.lose();
     CHECK(setup.wait() == doctest::Approx(2));
 }
 
@@ -171,11 +149,11 @@ TEST_CASE("maxRetries bounds the attempts in a row (RC-2)") {
     }
     setup.connector->fail();
     CHECK(setup.waits().empty());
-    CHECK(setup.connector->connects == 3);
+    CHECK(setup.connector->attempts() == 3);
     setup.factory->resetDelay();
     setup.factory->retry();
     setup.passWait();
-    CHECK(setup.connector->connects == 4);
+    CHECK(setup.connector->attempts() == 4);
 }
 
 TEST_CASE("a changed initialDelay counts from the first wait on (RC-1)") {
@@ -192,7 +170,7 @@ TEST_CASE("stopTrying ends a wait (RC-3)") {
     setup.factory->stopTrying();
     CHECK(setup.waits().empty());
     CHECK_FALSE(setup.factory->continueTrying);
-    CHECK(setup.connector->stops == 0);
+    CHECK(setup.connector->stops() == 0);
     setup.factory->retry(*setup.connector);
     CHECK(setup.waits().empty());
 }
@@ -200,20 +178,21 @@ TEST_CASE("stopTrying ends a wait (RC-3)") {
 TEST_CASE("stopTrying gives up an attempt that is under way, the first one, too, and it is not tried again (RC-3)") {
     Setup setup;
     setup.factory->stopTrying();
-    CHECK(setup.connector->stops == 1);
+    CHECK(setup.connector->stops() == 1);
+    setup.network->advance(0s);
     CHECK(setup.connector->state() == Connector::State::disconnected);
     CHECK(setup.waits().empty());
 }
 
 TEST_CASE("stopTrying leaves a connection that is up alone, and its loss is the end (RC-3)") {
     Setup setup;
-    setup.connector->succeed();
+    const auto transport = setup.connector->succeed();
     setup.factory->stopTrying();
-    CHECK(setup.connector->stops == 0);
-    CHECK(setup.connector->disconnects == 0);
-    setup.connector->lose();
+    CHECK(setup.connector->stops() == 0);
+    CHECK_FALSE(transport->disconnecting());
+    setup.lose();
     CHECK(setup.waits().empty());
-    CHECK(setup.connector->connects == 1);
+    CHECK(setup.connector->attempts() == 1);
 }
 
 TEST_CASE("resetDelay during a wait leaves it to stopTrying (RC-3)") {
@@ -232,7 +211,7 @@ TEST_CASE("who retries or connects by hand during a wait makes one attempt, not 
     CHECK(setup.waits().size() == 1);
     setup.connector->connect();
     CHECK(setup.waits().empty());
-    CHECK(setup.connector->connects == 2);
+    CHECK(setup.connector->attempts() == 2);
 }
 
 TEST_CASE("retry without a connector says so (RC-4)") {
@@ -263,7 +242,7 @@ TEST_CASE("a factory and a connector that only the wait keeps may be told to ret
     task::Clock clock;
     const auto token = std::make_shared<double>(0);  // tells of the factory's end, without a weak pointer to it
     auto owned = std::make_shared<Trying>(clock, [token] { return *token; });
-    auto attempts = std::make_shared<Attempts>(owned);
+    auto attempts = connectorOf(owned);
     attempts->connect();
     attempts->fail();
     ReconnectingClientFactory& factory = *owned;

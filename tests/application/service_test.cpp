@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -7,15 +8,17 @@
 #include <torsion/application/stream_server_endpoint_service.hpp>
 #include <torsion/application/timer_service.hpp>
 #include <torsion/core/defer.hpp>
-#include <torsion/core/log.hpp>
-#include <torsion/tests/transports/fake_reactor.hpp>
+#include <torsion/testing/logged_errors.hpp>
+#include <torsion/testing/memory_reactor.hpp>
+#include <torsion/testing/results.hpp>
+#include <torsion/tests/outcome.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 
 using namespace torsion;
 using namespace std::chrono_literals;
 using namespace torsion::service;
-using fakes::FakeReactor;
-using fakes::Outcome;
+using test::Outcome;
+using testing::MemoryReactor;
 
 namespace {
 
@@ -43,7 +46,7 @@ bool fired(const Deferred<void>& deferred) { return deferred.called() && !deferr
 
 }  // namespace
 
-TEST_CASE("a MultiService starts its services in order, and stops them in the reverse order, all at once") {
+TEST_CASE("a MultiService starts its services in order, and stops them in the reverse order, all at once (SV-1)") {
     std::string text;
     const auto all = std::make_shared<MultiService>();
     const auto a = std::make_shared<Noting>("a", text);
@@ -65,7 +68,7 @@ TEST_CASE("a MultiService starts its services in order, and stops them in the re
     CHECK_FALSE(all->running());
 }
 
-TEST_CASE("a service that is added to one that runs starts at once, and one that is removed stops") {
+TEST_CASE("a service that is added to one that runs starts at once, and one that is removed stops (SV-2)") {
     std::string text;
     const auto all = std::make_shared<MultiService>();
     all->startService();
@@ -78,14 +81,14 @@ TEST_CASE("a service that is added to one that runs starts at once, and one that
     CHECK_THROWS_AS(all->removeService(a), ValueError);
 }
 
-TEST_CASE("services are found by their names, of which each is there once") {
+TEST_CASE("services are found by their names, of which each is there once (SV-3)") {
     std::string text;
     const auto all = std::make_shared<MultiService>();
     const auto a = std::make_shared<Noting>("a", text);
     all->addService(a);
     CHECK(all->getServiceNamed("a") == a);
     CHECK_THROWS_WITH_AS(all->getServiceNamed("b"), "there is no service called 'b'; there are: a", ValueError);
-    CHECK_THROWS_AS(all->addService(std::make_shared<Noting>("a", text)), ValueError);
+    CHECK_THROWS_AS(all->addService<Noting>("a", text), ValueError);
     CHECK_THROWS_AS(all->addService(a), RuntimeError);
     CHECK_THROWS_AS(all->addService(nullptr), ValueError);
     CHECK_THROWS_AS(a->setName("c"), RuntimeError);
@@ -93,19 +96,20 @@ TEST_CASE("services are found by their names, of which each is there once") {
     all->addService(std::make_shared<Service>());  // without names as many as you like
 }
 
-TEST_CASE("a service that fails to stop holds up nobody") {
+TEST_CASE("a service that fails to stop holds up nobody (SV-4)") {
     std::string text;
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     const auto all = std::make_shared<MultiService>();
     const auto a = std::make_shared<Noting>("a", text);
     a->ending = defer::fail(ValueError("stuck"));
     all->addService(a);
     all->startService();
     CHECK(fired(all->stopService()));
-    log::removeObserver(number);
+    CHECK(logged.flush<ValueError>().size() == 1);
+    CHECK(logged.size() == 0);
 }
 
-TEST_CASE("a TimerService calls while it runs, and stays when its function fails") {
+TEST_CASE("a TimerService calls while it runs, and stays when its function fails (SV-6)") {
     task::Clock clock;
     int calls = 0;
     TimerService timer(clock, 1s, [&] { ++calls; });
@@ -116,17 +120,17 @@ TEST_CASE("a TimerService calls while it runs, and stays when its function fails
     clock.advance(5s);
     CHECK(calls == 2);
 
-    std::string logged;
-    const int number = log::addObserver([&](const log::Event& event) { logged = std::string(event.text); });
+    testing::LoggedErrors logged;
     TimerService failing(clock, 1s, [] { throw ValueError("no"); });
     failing.startService();
-    CHECK(logged == "Failure running timed service");
+    REQUIRE(logged.size() == 1);
+    CHECK(logged.entries()[0].why == "Failure running timed service");
+    CHECK(logged.flush<ValueError>().size() == 1);
     CHECK(failing.running());
     CHECK(fired(failing.stopService()));
-    log::removeObserver(number);
 }
 
-TEST_CASE("a TimerService that stops waits for the call that is under way") {
+TEST_CASE("a TimerService that stops waits for the call that is under way (SV-6)") {
     task::Clock clock;
     const Deferred<void> slow;
     TimerService timer(clock, 1s, [&] { return slow; });
@@ -137,35 +141,44 @@ TEST_CASE("a TimerService that stops waits for the call that is under way") {
     CHECK(fired(stopped));
 }
 
-TEST_CASE("a StreamServerEndpointService listens from privilegedStartService to stopService") {
-    FakeReactor reactor;
+TEST_CASE("a StreamServerEndpointService listens from privilegedStartService to stopService (SV-5)") {
+    MemoryReactor reactor;
     const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, 80);
     const auto server = std::make_shared<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
-    CHECK_THROWS_AS(server->whenListening(), RuntimeError);
+    const Outcome never(server->whenListening());
+    server->stopService();
+    CHECK(never.failed<defer::CancelledError>());
+    const Outcome early(server->whenListening());
     server->privilegedStartService();
     CHECK(reactor.ports.size() == 1);
+    CHECK(early.value() == reactor.ports.front());
     server->startService();
     CHECK(reactor.ports.size() == 1);
     const Outcome port(server->whenListening());
     CHECK(port.value() == reactor.ports.front());
-    CHECK(fired(server->stopService()));
+    const Deferred<void> stopped = server->stopService();
+    testing::assertNoResult(stopped);
+    reactor.flush();
+    testing::successResultOf(stopped);
     server->startService();
     CHECK(reactor.ports.size() == 2);
-    CHECK(fired(server->stopService()));
+    server->stopService();
+    reactor.flush();
+    CHECK(reactor.leftBehind().empty());
 }
 
-TEST_CASE("a StreamServerEndpointService that cannot listen says so in the log, or by an exception") {
-    FakeReactor reactor;
-    reactor.refuse = true;
-    std::string logged;
-    const int number = log::addObserver([&](const log::Event& event) { logged = std::string(event.text); });
+TEST_CASE("a StreamServerEndpointService that cannot listen says so in the log, or by an exception (EN-6)") {
+    testing::RaisingMemoryReactor reactor(CannotListenError("", 80, EADDRINUSE));
+    testing::LoggedErrors logged;
     const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, 80);
     const auto server = std::make_shared<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
     server->startService();
-    CHECK(logged == "while listening");
+    REQUIRE(logged.size() == 1);
+    CHECK(logged.entries()[0].why == "while listening");
+    CHECK(logged.flush<CannotListenError>().size() == 1);
     CHECK(Outcome(server->whenListening()).failed<CannotListenError>());
     CHECK(fired(server->stopService()));
     server->raiseSynchronously = true;
     CHECK_THROWS_AS(server->startService(), CannotListenError);
-    log::removeObserver(number);
+    CHECK(logged.size() == 0);
 }

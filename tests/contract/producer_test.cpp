@@ -1,5 +1,6 @@
 // What every stream transport promises to producers.
 
+#include <torsion/testing/logged_errors.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
 using namespace torsion;
@@ -196,7 +197,7 @@ CONTRACT_CASE("failConnection from inside pauseProducing is the reason (PC-4)") 
 CONTRACT_CASE(
     "what pauseProducing throws goes to the writer over TCP, and is the reason of the loss over TLS (TR-13)") {
     Link link(stack);
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     link.connect();
     link.settle();
     const auto pusher = std::make_shared<Pusher>(link.client->transport(), 1000, 1000);
@@ -212,7 +213,8 @@ CONTRACT_CASE(
         }
     });
     link.untilBothLost();
-    log::removeObserver(number);
+    logged.flush<ValueError>();  // over TLS
+    CHECK(logged.size() == 0);
     CHECK(link.client->why() == (thrown ? "ConnectionAborted" : "ValueError"));
     CHECK(pusher->stops == 1);
 }

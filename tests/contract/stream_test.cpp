@@ -1,5 +1,6 @@
 // What every stream transport promises about data and its end.
 
+#include <torsion/testing/logged_errors.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
 using namespace torsion;
@@ -164,27 +165,25 @@ CONTRACT_CASE("an exception in dataReceived is logged, ends this connection only
         const char* what() const noexcept override { return "the application's own"; }
     };
     Link link(stack);
-    int logged = 0;
-    const int number = log::addObserver([&](const log::Event& event) {
-        if (event.failure != nullptr && event.failure->check<Custom>()) ++logged;
-    });
+    testing::LoggedErrors logged;
     link.server->onData = [](BytesView) { throw Custom(); };
     link.connect();
     link.client->transport().write("now");
     link.untilBothLost();
-    log::removeObserver(number);
-    CHECK(logged == 1);
+    CHECK(logged.flush<Custom>().size() == 1);
+    CHECK(logged.size() == 0);
     CHECK(link.server->reason->check<Custom>());
     CHECK(!link.client->reason->check<Custom>());
 }
 
 CONTRACT_CASE("an exception in connectionMade is the reason of the loss (CL-4) (D11)") {
     Link link(stack);
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     link.server->onMade = [] { throw ValueError("not today"); };
     link.connect();
     link.untilBothLost();
-    log::removeObserver(number);
+    CHECK(logged.flush<ValueError>().size() == 1);
+    CHECK(logged.size() == 0);
     CHECK(link.server->why() == "ValueError");
     CHECK(link.server->lost == 1);
 }

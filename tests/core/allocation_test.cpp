@@ -4,6 +4,7 @@
 #include <new>
 #include <thread>
 
+#include <torsion/core/async_generator.hpp>
 #include <torsion/core/defer.hpp>
 
 // The sanitizers bring an operator new of their own, and the pool is off under them.
@@ -63,6 +64,10 @@ Deferred<int> awaitsUnfired(Deferred<int> a) {
     co_return x;
 }
 
+AsyncGenerator<int> numbers(int end) {
+    for (int i = 0; i < end; ++i) co_yield i;
+}
+
 }  // namespace
 
 TEST_CASE("a Deferred with one callback that is fired costs one allocation (DF-1)") {
@@ -84,6 +89,16 @@ TEST_CASE("awaiting costs no allocation, the coroutine itself two: its frame and
               awaitsUnfired(d);
               d.callback(1);
           }) == 3);
+}
+
+TEST_CASE("a generator costs one allocation, and each value of its one (AG-6)") {
+    CHECK(allocationsOf([] { static_cast<void>(numbers(3)); }) == 1);
+    CHECK(allocationsOf([] {
+              auto generator = numbers(3);
+              const auto first = generator.next();
+              const auto second = generator.next();
+              const auto third = generator.next();
+          }) == 4);
 }
 
 TEST_CASE("a thread that has made Deferreds before allocates nothing for the next (DF-1)") {

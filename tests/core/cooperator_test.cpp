@@ -43,7 +43,7 @@ std::shared_ptr<std::string> ending(const Deferred<void>& deferred) {
 
 }  // namespace
 
-TEST_CASE("tasks of a Cooperator take turns, as many steps a turn of the reactor as there is time for") {
+TEST_CASE("tasks of a Cooperator take turns, as many steps a turn of the reactor as there is time for (TS-3)") {
     Clock clock;
     Cooperator cooperator(clock, stepsATurn(3));
     std::string text;
@@ -62,7 +62,7 @@ TEST_CASE("tasks of a Cooperator take turns, as many steps a turn of the reactor
     CHECK(clock.getDelayedCalls().empty());
 }
 
-TEST_CASE("by default a turn's slice is real time, so that a short task ends in one turn") {
+TEST_CASE("by default a turn's slice is real time, so that a short task ends in one turn (TS-3)") {
     Clock clock;
     Cooperator cooperator(clock);
     std::string text;
@@ -72,7 +72,7 @@ TEST_CASE("by default a turn's slice is real time, so that a short task ends in 
     CHECK(*end == "done");
 }
 
-TEST_CASE("a task pauses while a Deferred of its has not fired, and fails if that does") {
+TEST_CASE("a task pauses while a Deferred of its has not fired, and fails if that does (TS-4)") {
     Clock clock;
     Cooperator cooperator(clock);
     for (const bool good : {true, false}) {
@@ -93,7 +93,7 @@ TEST_CASE("a task pauses while a Deferred of its has not fired, and fails if tha
     }
 }
 
-TEST_CASE("what a step throws ends its task only") {
+TEST_CASE("what a step throws ends its task only (TS-4)") {
     Clock clock;
     Cooperator cooperator(clock);
     std::string text;
@@ -107,7 +107,7 @@ TEST_CASE("what a step throws ends its task only") {
     CHECK(*ending(bad->whenDone()) == "TypeError");
 }
 
-TEST_CASE("a task can be paused, resumed and stopped") {
+TEST_CASE("a task can be paused, resumed and stopped (TS-5)") {
     Clock clock;
     Cooperator cooperator(clock, stepsATurn(1));
     std::string text;
@@ -132,7 +132,7 @@ TEST_CASE("a task can be paused, resumed and stopped") {
     CHECK_THROWS_AS(task->pause(), task::TaskFinished);
 }
 
-TEST_CASE("a task may stop itself, and its Cooperator, from inside a step") {
+TEST_CASE("a task may stop itself, and its Cooperator, from inside a step (TS-6)") {
     Clock clock;
     auto cooperator = std::make_unique<Cooperator>(clock);
     std::shared_ptr<task::CooperativeTask> own;

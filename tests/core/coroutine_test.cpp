@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <torsion/core/defer.hpp>
+#include <torsion/core/race.hpp>
 
 #include "critical_log.hpp"
 
@@ -116,6 +117,21 @@ Deferred<int> firesWhileResumed(Deferred<> go, Deferred<int> other, Trace& trace
     co_return 2;
 }
 
+Deferred<std::string> firstOf(std::vector<Deferred<int>> runners, Trace& trace) {
+    std::vector<Deferred<void>> talks;
+    for (std::size_t i = 0; i < runners.size(); ++i) {
+        Deferred<void> start = runners[i].addCallback([](int) {});
+        talks.push_back(noteOutcome(std::move(start), std::to_string(i), trace));
+    }
+    const auto won = co_await defer::race(std::move(talks));
+    co_return "won by " + std::to_string(won.first);
+}
+
+Deferred<int> sumOf(Deferred<int> a, Deferred<int> b) {
+    const auto both = co_await defer::gatherResults(plusOne(std::move(a)), plusOne(std::move(b)));
+    co_return std::get<0>(both) + std::get<1>(both);
+}
+
 }  // namespace
 
 TEST_CASE("the body runs at once up to the first unfired await (IC-1)") {
@@ -137,7 +153,7 @@ TEST_CASE("awaiting something fired goes on without a turn and without recursion
     CHECK(sum == 1'000'000);
 }
 
-TEST_CASE("a coroutine without await is a fired Deferred (IC-1)") {
+TEST_CASE("a coroutine without await is a fired Deferred (IC-1) (DV-5)") {
     auto failed = returnsFailure();
     CHECK(failed.called());
     std::string text;
@@ -305,10 +321,42 @@ TEST_CASE("a Deferred paused by its owner resumes the coroutine at unpause (IC-1
     CHECK(result.called());
 }
 
-TEST_CASE("a coroutine as a callback makes the outer Deferred wait (DF-4, IC-1)") {
+TEST_CASE("a coroutine as a callback makes the outer Deferred wait (DF-4, IC-1) (DV-5)") {
     Deferred<int> late;
     int seen = 0;
     defer::succeed(1).addCallback([&](int) { return plusOne(late); }).addCallback([&](int x) { seen = x; });
     late.callback(10);
     CHECK(seen == 11);
+}
+
+TEST_CASE("a coroutine awaits the first of several, and the others end where they wait (IC-3) (DV-11)") {
+    Trace trace;
+    std::string outcome;
+    const std::vector<Deferred<int>> runners(3);
+    firstOf(runners, trace).addCallback([&](const std::string& text) { outcome = text; });
+    runners[1].callback(1);
+    CHECK(outcome == "won by 1");
+    CHECK(trace == Trace{"1 ok", "0 The Deferred was cancelled.", "2 The Deferred was cancelled."});
+}
+
+TEST_CASE("a coroutine awaits several together; to cancel it cancels them all (IC-3) (DV-10)") {
+    int seen = 0;
+    const Deferred<int> a, b;
+    sumOf(a, b).addCallback([&](int total) { seen = total; });
+    b.callback(20);
+    a.callback(10);
+    CHECK(seen == 32);
+
+    int stopped = 0;
+    const auto canceller = [&](Deferred<int>&) { ++stopped; };
+    const Deferred<int> c{Deferred<int>::Canceller(canceller)}, d{Deferred<int>::Canceller(canceller)};
+    const auto sum = sumOf(c, d);
+    bool failed = false;
+    sum.addErrback([&] {
+        failed = true;
+        return 0;
+    });
+    sum.cancel();
+    CHECK(stopped == 2);
+    CHECK(failed);
 }

@@ -22,7 +22,7 @@ Deferred<int> trouble() {
 
 }  // namespace
 
-TEST_CASE("maybeDeferred makes a Deferred of whatever a function does (DF-3)") {
+TEST_CASE("maybeDeferred makes a Deferred of whatever a function does (DF-3) (DV-3)") {
     int seen = 0;
     defer::maybeDeferred([](int x) { return x; }, 5).addCallback([&](int x) { seen = x; });
     CHECK(seen == 5);
@@ -43,7 +43,7 @@ TEST_CASE("maybeDeferred makes a Deferred of whatever a function does (DF-3)") {
     CHECK(ran);
 }
 
-TEST_CASE("execute, succeed and fail make fired Deferreds (DF-1)") {
+TEST_CASE("execute, succeed and fail make fired Deferreds (DF-1) (DV-3)") {
     std::string text;
     defer::execute([](const std::string& s) { return s + "!"; }, "hey").addCallback([&](const std::string& s) {
         text = s;
@@ -59,7 +59,18 @@ TEST_CASE("execute, succeed and fail make fired Deferreds (DF-1)") {
     CHECK_THROWS_AS(defer::fail(), RuntimeError);
 }
 
-TEST_CASE("defer::TimeoutError is not torsion::TimeoutError (DF-13)") {
+TEST_CASE("logError logs a failure and hands it on (DF-3) (DV-4)") {
+    CriticalLog log;
+    bool handed = false;
+    defer::fail<int>(ValueError("once")).addErrback(defer::logError).addErrback([&](const Failure& failure) {
+        handed = failure.check<ValueError>();
+        return 0;
+    });
+    CHECK(handed);
+    CHECK(log.messages == std::vector<std::string>{"once"});
+}
+
+TEST_CASE("defer::TimeoutError is not torsion::TimeoutError (DF-13) (DV-18)") {
     CHECK_FALSE(Failure(defer::TimeoutError()).check<torsion::TimeoutError>());
     CHECK(Failure(defer::CancelledError()).getErrorMessage() == "The Deferred was cancelled.");
 }
@@ -80,7 +91,7 @@ TEST_CASE("gatherResults gives the values in order, whenever they come (DF-16)")
     CHECK_THROWS_AS(a.addCallback([](int) {}), StaleDeferred);
 }
 
-TEST_CASE("gatherResults of a vector, of Deferreds without value, and of none (DF-16)") {
+TEST_CASE("gatherResults of a vector, of Deferreds without value, and of none (DF-16) (DV-10)") {
     std::vector<Deferred<std::string>> some(3);
     std::vector<std::string> values;
     defer::gatherResults(some).addCallback([&](std::vector<std::string> v) { values = std::move(v); });
@@ -97,7 +108,7 @@ TEST_CASE("gatherResults of a vector, of Deferreds without value, and of none (D
     CHECK(defer::gatherResults(std::vector<Deferred<>>()).called());
 }
 
-TEST_CASE("gatherResults fails at once with FirstError; later failures stay unhandled (DF-16)") {
+TEST_CASE("gatherResults fails at once with FirstError; later failures stay unhandled (DF-16) (DV-10)") {
     CriticalLog log;
     std::size_t index = 99;
     std::string text;
@@ -119,7 +130,8 @@ TEST_CASE("gatherResults fails at once with FirstError; later failures stay unha
     CHECK(log.messages == std::vector<std::string>{"second"});
 }
 
-TEST_CASE("cancelling gatherResults cancels every child that waits, and logs cancellers that throw (DF-12, DF-16)") {
+TEST_CASE(
+    "cancelling gatherResults cancels every child that waits, and logs cancellers that throw (DF-12, DF-16) (DV-9)") {
     CriticalLog log;
     int cancels = 0;
     bool first = false;

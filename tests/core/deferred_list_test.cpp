@@ -58,7 +58,7 @@ TEST_CASE("failures in a DeferredList stay their Deferred's own unless they are 
     }
 }
 
-TEST_CASE("a DeferredList of none fires at once, but firstResult of none never (DF-16)") {
+TEST_CASE("a DeferredList of none fires at once, but firstResult of none never (DF-16) (DV-6)") {
     bool fired = false;
     DeferredList(std::vector<Deferred<int>>()).addCallback([&](const auto& results) { fired = results.empty(); });
     CHECK(fired);
@@ -68,7 +68,7 @@ TEST_CASE("a DeferredList of none fires at once, but firstResult of none never (
     CHECK_FALSE(first);
 }
 
-TEST_CASE("fireOnOneErrback ends a DeferredList with the first failure and its position (DF-16)") {
+TEST_CASE("fireOnOneErrback ends a DeferredList with the first failure and its position (DF-16) (DV-7)") {
     std::vector<Deferred<void>> children(3);
     std::size_t position = 99;
     DeferredList(children, DeferredListFlags::fireOnOneErrback | DeferredListFlags::consumeErrors)
@@ -79,7 +79,7 @@ TEST_CASE("fireOnOneErrback ends a DeferredList with the first failure and its p
     children[2].callback();
 }
 
-TEST_CASE("firstResult takes the first success and its position, else the last failure (DF-16)") {
+TEST_CASE("firstResult takes the first success and its position, else the last failure (DF-16) (DV-8)") {
     std::vector<Deferred<int>> children(3);
     std::pair<int, std::size_t> winner{0, 99};
     defer::firstResult(children).addCallback([&](const auto& first) { winner = first; });
@@ -99,7 +99,43 @@ TEST_CASE("firstResult takes the first success and its position, else the last f
     CHECK(why == "two");
 }
 
-TEST_CASE("to cancel a DeferredList cancels every child, also when a canceller throws (DF-12)") {
+TEST_CASE("firstResult with fireOnOneErrback ends with whatever comes first (DF-16) (DV-8)") {
+    const CriticalLog log;
+    std::string seen;
+    for (const bool good : {true, false}) {
+        std::vector<Deferred<int>> children(3);
+        defer::firstResult(children, DeferredListFlags::fireOnOneErrback)
+            .addCallbacks([&](const auto& first) { seen += "value " + std::to_string(first.second); },
+                          [&](const Failure& failure) {
+                              seen += ", failure " + std::to_string(failure.value<defer::FirstError>()->index);
+                          });
+        if (good) {
+            children[1].callback(5);
+        } else {
+            children[2].errback(ValueError("first"));
+        }
+        children[0].errback(ValueError("later"));
+    }
+    CHECK(seen == "value 1, failure 2");
+    CHECK(log.texts.empty());
+}
+
+TEST_CASE("a DeferredList that failed early still consumes what comes later, if it was asked to (DF-16) (DV-7)") {
+    const CriticalLog log;
+    for (const bool consume : {true, false}) {
+        std::vector<Deferred<int>> children(3);
+        const auto flags = DeferredListFlags::fireOnOneErrback |
+                           (consume ? DeferredListFlags::consumeErrors : DeferredListFlags::none);
+        int failures = 0;
+        DeferredList(children, flags).addErrback([&] { ++failures; });
+        for (const auto& child : children) child.errback(ValueError("each"));
+        CHECK(failures == 1);
+        children.clear();
+        CHECK(log.texts.size() == (consume ? 0U : 3U));
+    }
+}
+
+TEST_CASE("to cancel a DeferredList cancels every child, also when a canceller throws (DF-12) (DV-9)") {
     const CriticalLog log;
     int cancelled = 0;
     std::vector<Deferred<int>> children;
@@ -114,7 +150,7 @@ TEST_CASE("to cancel a DeferredList cancels every child, also when a canceller t
     CHECK(log.texts.empty());  // what was asked for is nobody's news
 }
 
-TEST_CASE("a race gives the first success, and cancels the others before that") {
+TEST_CASE("a race gives the first success, and cancels the others before that (DV-11)") {
     const CriticalLog log;
     std::string order;
     std::vector<Deferred<int>> children;
@@ -132,7 +168,7 @@ TEST_CASE("a race gives the first success, and cancels the others before that") 
     CHECK(log.texts.empty());
 }
 
-TEST_CASE("a race that nobody wins fails with all failures in the order of the Deferreds") {
+TEST_CASE("a race that nobody wins fails with all failures in the order of the Deferreds (DV-11)") {
     std::vector<Deferred<void>> children(2);
     std::vector<std::string> all;
     defer::race(children).addCallbacks([] { FAIL("nobody won"); },
@@ -146,7 +182,7 @@ TEST_CASE("a race that nobody wins fails with all failures in the order of the D
     CHECK_THROWS_AS(defer::race(std::vector<Deferred<int>>()), ValueError);
 }
 
-TEST_CASE("a race may be over before it begins, and may be cancelled as a whole") {
+TEST_CASE("a race may be over before it begins, and may be cancelled as a whole (DV-11)") {
     int cancelled = 0;
     std::vector<Deferred<int>> children;
     children.push_back(defer::succeed(1));

@@ -12,7 +12,7 @@
 using namespace torsion;
 using namespace torsion::defer;
 
-TEST_CASE("a lock is given to one after the other, in the order of asking") {
+TEST_CASE("a lock is given to one after the other, in the order of asking (DV-12)") {
     DeferredLock lock;
     std::string order;
     for (const char name : {'a', 'b', 'c'}) {
@@ -31,7 +31,7 @@ TEST_CASE("a lock is given to one after the other, in the order of asking") {
     CHECK_THROWS_AS(lock.release(), RuntimeError);
 }
 
-TEST_CASE("a semaphore lets as many in as it has tokens, and no more") {
+TEST_CASE("a semaphore lets as many in as it has tokens, and no more (DV-13)") {
     CHECK_THROWS_AS(DeferredSemaphore(0), ValueError);
     DeferredSemaphore semaphore(3);
     int inside = 0;
@@ -45,7 +45,7 @@ TEST_CASE("a semaphore lets as many in as it has tokens, and no more") {
     CHECK(semaphore.available() == 3);
 }
 
-TEST_CASE("who cancels leaves the line, and takes no token with him (DF-9)") {
+TEST_CASE("who cancels leaves the line, and takes no token with him (DF-9) (DV-14)") {
     DeferredLock lock;
     lock.acquire();
     bool cancelled = false, second = false;
@@ -59,7 +59,7 @@ TEST_CASE("who cancels leaves the line, and takes no token with him (DF-9)") {
     CHECK(second);
 }
 
-TEST_CASE("run gives the token back whatever comes of the function") {
+TEST_CASE("run gives the token back whatever comes of the function (DV-15)") {
     DeferredLock lock;
     Deferred<int> slow;
     int value = 0;
@@ -87,7 +87,8 @@ Deferred<void> guarded(DeferredLock& lock, Deferred<void> during, std::string& o
 
 }  // namespace
 
-TEST_CASE("a coroutine that holds a token gives it back at its end, also by an exception or a cancellation (IC-2)") {
+TEST_CASE(
+    "a coroutine that holds a token gives it back at its end, also by an exception or a cancellation (IC-2) (DV-15)") {
     DeferredLock lock;
     std::string order;
     const Deferred<void> good, bad;
@@ -141,7 +142,7 @@ TEST_CASE("an event fires all who wait, in order, and at once those who come lat
     CHECK(order == "abcd");
 }
 
-TEST_CASE("a queue hands out values in the order of putting, to those who ask in the order of asking") {
+TEST_CASE("a queue hands out values in the order of putting, to those who ask in the order of asking (DV-16)") {
     DeferredQueue<std::unique_ptr<int>> queue(2, 2);
     std::vector<int> got;
     const auto note = [&](std::unique_ptr<int> value) { got.push_back(*value); };
@@ -161,7 +162,7 @@ TEST_CASE("a queue hands out values in the order of putting, to those who ask in
     CHECK(got == std::vector<int>{1, 2, 3, 4});
 }
 
-TEST_CASE("a request that is cancelled takes no value from a queue (DF-9)") {
+TEST_CASE("a request that is cancelled takes no value from a queue (DF-9) (DV-17)") {
     DeferredQueue<int> queue(1, DeferredQueue<int>::kUnbounded);
     const Deferred<int> first = queue.get();
     first.addErrback([] {});

@@ -318,7 +318,7 @@ TEST_CASE("debug mode notes the first firing (DF-15)") {
     }
 }
 
-TEST_CASE("pause nests, and holds callbacks back until the last unpause (DF-1)") {
+TEST_CASE("pause nests, and holds callbacks back until the last unpause (DF-1) (DV-1)") {
     Deferred<int> d;
     int seen = 0;
     d.addCallback([&](int x) { seen = x; });
@@ -347,7 +347,7 @@ TEST_CASE("a callback may pause its own Deferred (DF-6)") {
     CHECK(trace == Trace{"after"});
 }
 
-TEST_CASE("chainDeferred fires the other with value or failure, and keeps nothing (DF-4)") {
+TEST_CASE("chainDeferred fires the other with value or failure, and keeps nothing (DF-4) (DV-2)") {
     CriticalLog log;
     Deferred<std::string> a;
     Deferred<std::string> b;

@@ -44,7 +44,8 @@ const Address kAddress = IPv4Address("127.0.0.1", 80);
 }  // namespace
 
 TEST_CASE(
-    "startFactory comes with the first port, stopFactory with the last, again and again; an extra doStop is harmless") {
+    "startFactory comes with the first port, stopFactory with the last, again and again; an extra doStop is harmless "
+    "(PF-3)") {
     const auto factory = std::make_shared<Counting>();
     factory->noisy = false;
     factory->doStop();
@@ -73,7 +74,7 @@ TEST_CASE("a factory whose start fails is not started") {
     CHECK(factory->calls == Strings{"start", "start"});
 }
 
-TEST_CASE("starting and stopping is logged only by a noisy factory") {
+TEST_CASE("starting and stopping is logged only by a noisy factory (PF-4)") {
     Strings logged;
     const int observer = log::addObserver([&](const log::Event& event) { logged.emplace_back(event.text); });
     const auto factory = Factory::forProtocol<Named>(std::string("x"));
@@ -89,7 +90,7 @@ TEST_CASE("starting and stopping is logged only by a noisy factory") {
     CHECK(logged.size() == 2);
 }
 
-TEST_CASE("forProtocol makes a protocol from copies of its arguments for each connection") {
+TEST_CASE("forProtocol makes a protocol from copies of its arguments for each connection (PF-2)") {
     std::string name = "first";
     const auto factory = Factory::forProtocol<Named>(name, 7);
     name = "changed";
@@ -106,7 +107,7 @@ TEST_CASE("forProtocol makes a protocol from copies of its arguments for each co
     CHECK(std::dynamic_pointer_cast<Named>(client->build(kAddress))->name == "client");
 }
 
-TEST_CASE("a protocol has its factory before connectionMade, and shares it") {
+TEST_CASE("a protocol has its factory before connectionMade, and shares it (PF-5)") {
     auto factory = Factory::forProtocol<Named>(std::string("x"));
     Factory* const raw = factory.get();
     const auto protocol = std::dynamic_pointer_cast<Named>(factory->build(kAddress));

@@ -9,7 +9,7 @@
 
 using namespace torsion;
 
-TEST_CASE("a Failure checks by type and by base") {
+TEST_CASE("a Failure checks by type and by base (PY-1)") {
     const Failure failure = ConnectionAborted();
     CHECK(failure.check<ConnectionAborted>());
     CHECK(failure.check<ConnectionLost>());
@@ -19,14 +19,14 @@ TEST_CASE("a Failure checks by type and by base") {
     CHECK_FALSE(failure.check<ConnectError, ValueError>());
 }
 
-TEST_CASE("trap lets its own errors pass and raises the others") {
+TEST_CASE("trap lets its own errors pass and raises the others (PY-2)") {
     const Failure failure = ConnectionDone();
     CHECK_NOTHROW(failure.trap<ConnectionDone>());
     CHECK_NOTHROW(failure.trap<ValueError, ConnectionClosed>());
     CHECK_THROWS_AS((failure.trap<ConnectionLost, ValueError>()), ConnectionDone);
 }
 
-TEST_CASE("value gives the error with its own fields") {
+TEST_CASE("value gives the error with its own fields (PY-4)") {
     const Failure failure = ConnectError(111, "here");
     REQUIRE(failure.value<ConnectError>() != nullptr);
     CHECK(failure.value<ConnectError>()->osError() == 111);
@@ -34,12 +34,12 @@ TEST_CASE("value gives the error with its own fields") {
     CHECK(failure.value<ConnectionDone>() == nullptr);
 }
 
-TEST_CASE("raise throws the error as what it is") {
+TEST_CASE("raise throws the error as what it is (PY-4)") {
     CHECK_THROWS_AS(Failure(ConnectionLost("x")).raise(), ConnectionLost);
     CHECK_THROWS_WITH(Failure(std::runtime_error("plain")).raise(), "plain");
 }
 
-TEST_CASE("current captures what is being handled, also what is no std::exception") {
+TEST_CASE("current captures what is being handled, also what is no std::exception (PY-3)") {
     CHECK_THROWS_AS(Failure::current(), RuntimeError);
     try {
         throw std::out_of_range("far");
@@ -96,7 +96,7 @@ TEST_CASE("failureOf gives one shared Failure a type") {
     CHECK(failureOf<ConnectionDone>().getErrorMessage() == "Connection was closed cleanly.");
 }
 
-TEST_CASE("the text names type and message") {
+TEST_CASE("the text names type and message (PY-5)") {
     const Failure failure = ConnectionLost("reset");
     CHECK(failure.typeName() == "torsion::ConnectionLost");
     CHECK(failure.getErrorMessage() == "Connection to the other side was lost in a non-clean fashion: reset.");

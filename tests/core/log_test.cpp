@@ -28,7 +28,7 @@ Strings withoutStamps(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("startLogging writes stamped lines, the first of them \"Log opened.\"") {
+TEST_CASE("startLogging writes stamped lines, the first of them \"Log opened.\" (PY-6)") {
     const CapturedFile captured;
     log::startLogging(captured.file());
     log::msg("hello");

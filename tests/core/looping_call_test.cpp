@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -189,7 +190,7 @@ TEST_CASE("no call comes when a LoopingCall is gone, also if its own function en
     CHECK(clock.getDelayedCalls().empty());
 }
 
-TEST_CASE("deferLater fires with what its function comes to, after the delay") {
+TEST_CASE("deferLater fires with what its function comes to, after the delay (TS-1)") {
     Clock clock;
     int value = 0;
     task::deferLater(
@@ -205,7 +206,7 @@ TEST_CASE("deferLater fires with what its function comes to, after the delay") {
     CHECK(failed);
 }
 
-TEST_CASE("to cancel a deferLater cancels its timer (DF-9)") {
+TEST_CASE("to cancel a deferLater cancels its timer (DF-9) (TS-2)") {
     Clock clock;
     bool cancelled = false;
     const auto later = task::deferLater(clock, 2s);
@@ -215,66 +216,56 @@ TEST_CASE("to cancel a deferLater cancels its timer (DF-9)") {
     CHECK(clock.getDelayedCalls().empty());
 }
 
-TEST_CASE("addTimeout cancels what takes too long, and says TimeoutError (DF-13)") {
+TEST_CASE("to cancel what start returned stops a LoopingCall, and cancels the call under way (DC-10, DF-9)") {
     Clock clock;
+    int calls = 0;
+    LoopingCall loop(clock, [&] { ++calls; });
+    bool cancelled = false;
+    const auto note = [&](const Failure& failure) { cancelled = failure.check<defer::CancelledError>(); };
+    auto ended = loop.start(1s);
+    ended.addErrback(note);
+    clock.advance(1s);
+    ended.cancel();
+    CHECK(cancelled);
+    CHECK_FALSE(loop.running());
+    CHECK(clock.getDelayedCalls().empty());
+    CHECK(calls == 2);
+
     bool stopped = false;
-    std::string why;
-    const Deferred<int> slow([&](Deferred<int>&) { stopped = true; });
-    std::string order;
-    const auto before = slow.addBoth([&](defer::Result<int> result) {
-        order += result.ok() ? 'v' : 'c';
-        return result;
-    });
-    defer::addTimeout(before, 3s, clock).addErrback([&](const Failure& failure) {
-        why = failure.check<defer::TimeoutError>() ? failure.getErrorMessage() : "another";
-        return 0;
-    });
-    clock.advance(2999ms);
-    CHECK_FALSE(stopped);
-    clock.advance(1ms);
+    cancelled = false;
+    LoopingCall waiting(clock, [&] { return Deferred<void>([&](Deferred<void>&) { stopped = true; }); });
+    ended = waiting.start(1s);
+    ended.addErrback(note);
+    ended.cancel();
     CHECK(stopped);
-    CHECK(order == "c");  // what was added before the timeout saw the cancellation itself
-    CHECK(why == "The Deferred timed out: 3000 ms.");
+    CHECK(cancelled);
+    CHECK_FALSE(waiting.running());
+    CHECK(clock.getDelayedCalls().empty());
 }
 
-TEST_CASE("addTimeout lets go of its timer as soon as a result is there (DF-13)") {
+TEST_CASE(
+    "a call that goes on in spite of the cancellation has nobody to tell, and may be followed by a new start (DC-10)") {
     Clock clock;
-    for (const bool good : {true, false}) {
-        const Deferred<int> quick;
-        int value = 0;
-        defer::addTimeout(quick, 3s, clock).addBoth([&](defer::Result<int> result) { value = result.ok() ? 1 : 2; });
-        if (good) {
-            quick.callback(1);
-        } else {
-            quick.errback(ValueError("its own"));
-        }
-        CHECK(value == (good ? 1 : 2));
-        CHECK(clock.getDelayedCalls().empty());
-    }
-}
-
-TEST_CASE("what a canceller makes of a timeout passes through, a late success too (DF-13)") {
-    Clock clock;
-    for (const bool value : {true, false}) {
-        const Deferred<int> slow([&](Deferred<int>& self) {
-            if (value) {
-                self.callback(9);
-            } else {
-                self.errback(ValueError("given up"));
-            }
+    std::optional<Deferred<void>> call;
+    int calls = 0;
+    LoopingCall loop(clock, [&]() -> Deferred<void> {
+        ++calls;
+        call.emplace([](Deferred<void>&) {});
+        return call->addErrback([&] {
+            call.emplace();
+            return *call;  // it has more to do
         });
-        std::string seen;
-        defer::addTimeout(slow, 1s, clock).addBoth([&](const defer::Result<int>& result) {
-            seen = result.ok() ? std::to_string(result.value()) : result.failure().getErrorMessage();
-        });
-        clock.advance(1s);
-        CHECK(seen == (value ? "9" : "given up"));
-    }
-    const Deferred<void> cancelled;
-    bool own = false;
-    defer::addTimeout(cancelled, 1s, clock).addErrback([&](const Failure& failure) {
-        own = failure.check<defer::CancelledError>();
     });
-    cancelled.cancel();  // somebody else's: no timeout
-    CHECK(own);
+    bool cancelled = false;
+    auto ended = loop.start(1s);
+    ended.addErrback([&](const Failure& failure) { cancelled = failure.check<defer::CancelledError>(); });
+    ended.cancel();
+    CHECK(cancelled);
+    CHECK_FALSE(loop.running());
+    CHECK_THROWS_AS(loop.start(1s), RuntimeError);
+    call->callback();
+    CHECK(clock.getDelayedCalls().empty());
+    ended = loop.start(1s);
+    CHECK(calls == 2);
+    CHECK(loop.running());
 }

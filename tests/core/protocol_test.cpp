@@ -45,7 +45,7 @@ public:
 
 }  // namespace
 
-TEST_CASE("callbacks come in the order made, data, lost; the transport is there at the first (CL-1)") {
+TEST_CASE("callbacks come in the order made, data, lost; the transport is there at the first (CL-1) (PF-1)") {
     const auto protocol = std::make_shared<Recorder>();
     const auto transport = std::make_shared<StringTransportWithDisconnection>();
     transport->setProtocol(protocol);
@@ -157,7 +157,7 @@ TEST_CASE("a base protocol takes everything, and has nothing unprocessed") {
     protocol->deliverConnectionLost(failureOf<ConnectionDone>());
 }
 
-TEST_CASE("abilities of a protocol are found by provides") {
+TEST_CASE("abilities of a protocol are found by provides (IF-1)") {
     class Listening : public Protocol, public HandshakeListener {
         void handshakeCompleted() override {}
     };
@@ -165,7 +165,7 @@ TEST_CASE("abilities of a protocol are found by provides") {
     CHECK(std::make_shared<Listening>()->provides<HalfCloseableProtocol>() == nullptr);
 }
 
-TEST_CASE("abilities of a transport are found by query, and as() names what is missing and every layer asked") {
+TEST_CASE("abilities of a transport are found by query, and as() names what is missing and every layer asked (IF-2)") {
     StringTransport transport;
     CHECK(transport.query<TCPTransport>() == &transport);
     CHECK(transport.query<TLSTransport>() == nullptr);

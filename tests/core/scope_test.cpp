@@ -2,15 +2,63 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include <torsion/core/defer.hpp>
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/core/looping_call.hpp>
+#include <torsion/core/protocol.hpp>
 #include <torsion/core/scope.hpp>
 #include <torsion/testing/clock.hpp>
+#include <torsion/testing/string_transport.hpp>
+
+#include "critical_log.hpp"
 
 using namespace torsion;
 using namespace std::chrono_literals;
+
+namespace {
+
+using Trace = std::vector<std::string>;
+
+Deferred<int> listen(Deferred<void> word, std::string name, Trace& trace) {
+    try {
+        co_await std::move(word);
+    } catch (const defer::CancelledError&) {
+        trace.push_back(name + " ended");
+        throw;
+    }
+    trace.push_back(name + " heard");
+    co_return 1;
+}
+
+/// A protocol that waits for words as long as it is connected.
+class Talker : public Protocol {
+public:
+    explicit Talker(Trace& trace) : trace_(&trace) {}
+    ~Talker() override { trace_->emplace_back("gone"); }
+
+    void connectionMade() override { scope().spawn(talk()); }
+    void dataReceived(BytesView) override { std::exchange(word_, Deferred<void>()).callback(); }
+    void connectionLost(const Failure&) override { trace_->emplace_back("lost"); }
+
+private:
+    Deferred<void> talk() {
+        const auto self = shared_from_this();
+        for (;;) {
+            co_await word_;
+            trace_->emplace_back("heard");
+        }
+    }
+
+    Trace* trace_;
+    Deferred<void> word_;
+};
+
+}  // namespace
 
 TEST_CASE("a scope's timers run, unless it is cancelled first (CL-1)") {
     task::Clock clock;
@@ -99,4 +147,54 @@ TEST_CASE("an exception from a canceller is logged, and the rest is cancelled (C
     log::removeObserver(observer);
     CHECK(cancelled);
     CHECK(errors == 1);
+}
+
+TEST_CASE(
+    "what is spawned in a scope is cancelled with it, and only a failure of its own is logged (CL-1, DF-9, IC-3)") {
+    const CriticalLog log;
+    Trace trace;
+    {
+        Scope scope;
+        const Deferred<void> never, soon, late;
+        scope.spawn(listen(never, "a", trace));
+        scope.spawn(listen(soon, "b", trace));
+        scope.spawn(listen(defer::fail(ValueError("no")), "c", trace));
+        soon.callback();
+        CHECK(trace == Trace{"b heard"});
+        CHECK(log.messages == std::vector<std::string>{"no"});
+        scope.cancel();
+        CHECK(trace == Trace{"b heard", "a ended"});
+        scope.spawn(listen(late, "late", trace));
+        CHECK(trace.back() == "late ended");
+    }
+    CHECK(log.messages.size() == 1);
+}
+
+TEST_CASE("a LoopingCall that is spawned in a scope ends with it (CL-1, DC-10)") {
+    const CriticalLog log;
+    task::Clock clock;
+    Scope scope;
+    int calls = 0;
+    task::LoopingCall loop(clock, [&] { ++calls; });
+    scope.spawn(loop.start(10s));
+    clock.advance(10s);
+    CHECK(calls == 2);
+    scope.cancel();
+    CHECK_FALSE(loop.running());
+    CHECK(clock.getDelayedCalls().empty());
+    CHECK(log.texts.empty());
+}
+
+TEST_CASE("a coroutine that a protocol has spawned ends with the connection, and keeps nothing alive (CL-1) (IC-3)") {
+    const CriticalLog log;
+    Trace trace;
+    auto talker = std::make_shared<Talker>(trace);
+    talker->makeConnection(std::make_shared<testing::StringTransport>());
+    talker->dataReceived("a");
+    talker->dataReceived("b");
+    talker->deliverConnectionLost(ConnectionDone());
+    CHECK(trace == Trace{"heard", "heard", "lost"});
+    talker.reset();
+    CHECK(trace.back() == "gone");
+    CHECK(log.texts.empty());
 }

@@ -3,8 +3,8 @@
 #include <cctype>
 
 #include <torsion/core/error.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 #include <torsion/tests/fuzz/fuzz.hpp>
-#include <torsion/tests/transports/fake_reactor.hpp>
 #include <torsion/transports/endpoint_description.hpp>
 #include <torsion/transports/endpoint_strings.hpp>
 
@@ -49,22 +49,22 @@ void readAll(const Arguments& arguments) {
 
 /// An endpoint that was accepted can be used: what it asks of the reactor is in range.
 void use(const std::string& text) {
-    fakes::FakeReactor reactor;
+    testing::MemoryReactor reactor;
     holds([&] {
         const auto server = endpoints::serverFromString(reactor, text);
         server->listen(Factory::forProtocol<Protocol>()).addErrback([](const Failure&) {
             return std::shared_ptr<ListeningPort>();
         });
-        for (const auto& port : reactor.ports) require(port->port >= 0 && port->port <= 65535, "a port out of range");
+        for (const auto& one : reactor.tcpServers) require(one.port >= 0 && one.port <= 65535, "a port out of range");
     });
     holds([&] {
         const auto client = endpoints::clientFromString(reactor, text);
         auto connecting = client->connectFactory(Factory::forProtocol<Protocol>());
         connecting.addErrback([](const Failure&) { return std::shared_ptr<Protocol>(); });
-        for (const auto& attempt : reactor.attempts) {
-            require(attempt->port >= 0 && attempt->port <= 65535, "a port out of range");
-            require(attempt->timeout > Duration::zero(), "a timeout that is not positive");
-            require(!attempt->host.empty(), "a host without a name");
+        for (const auto& one : reactor.tcpClients) {
+            require(one.port >= 0 && one.port <= 65535, "a port out of range");
+            require(one.timeout > Duration::zero(), "a timeout that is not positive");
+            require(!one.host.empty(), "a host without a name");
         }
         connecting.cancel();
     });

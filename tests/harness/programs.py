@@ -29,17 +29,17 @@ def expect(condition, what):
 class Program:
     """A running child. `lines` holds (stream, text) in the order of arrival, stream being "out" or "err"."""
 
-    def __init__(self, argv, name, echo_back=False, limits=None):
+    def __init__(self, argv, name, echo_back=False, limits=None, environment=None, descriptors=()):
         self.name = name
         self.argv = [str(part) for part in argv]
         self.lines = []
         self._news = threading.Condition()
         self._echo_back = echo_back
         self._input_lock = threading.Lock()
-        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONDONTWRITEBYTECODE="1")
+        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONDONTWRITEBYTECODE="1", **(environment or {}))
         self.process = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment, preexec_fn=limits)
+            env=environment, preexec_fn=limits, pass_fds=descriptors)
         self._readers = [
             threading.Thread(target=self._read, args=(stream, kind), daemon=True)
             for stream, kind in ((self.process.stdout, "out"), (self.process.stderr, "err"))]

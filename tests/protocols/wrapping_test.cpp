@@ -88,7 +88,7 @@ static_assert(!std::is_abstract_v<EmptyProtocolProxy>);
 
 }  // namespace
 
-TEST_CASE("every call on three proxies arrives once at the original") {
+TEST_CASE("every call on three proxies arrives once at the original (IF-4)") {
     const auto original = std::make_shared<CountingTransport>();
     std::shared_ptr<Transport> outermost = original;
     for (int i = 0; i < 3; ++i) outermost = std::make_shared<EmptyTransportProxy>(outermost);
@@ -126,7 +126,7 @@ TEST_CASE("every call on three proxies arrives once at the original") {
     CHECK(&transport.turn() == &original->turn());
 }
 
-TEST_CASE("a protocol proxy passes every callback on, and its original sees the transport itself") {
+TEST_CASE("a protocol proxy passes every callback on, and its original sees the transport itself (IF-4)") {
     const auto original = std::make_shared<AccumulatingProtocol>();
     const auto proxy = std::make_shared<EmptyProtocolProxy>(original);
     const auto transport = std::make_shared<StringTransport>();

@@ -6,11 +6,13 @@
 
 #include <torsion/core/error.hpp>
 #include <torsion/reactor/name_resolver.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 
-#include "../transports/fake_reactor.hpp"
+#include "../outcome.hpp"
 
 using namespace torsion;
-using namespace torsion::fakes;
+using test::Outcome;
+using testing::MemoryReactor;
 
 namespace {
 
@@ -22,7 +24,7 @@ GAIResolver::Lookup never() {
 }  // namespace
 
 TEST_CASE("literals are answered at once, without a thread (HE-1)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     GAIResolver resolver(reactor, never());
     const Outcome four(resolver.resolveHostName("192.0.2.1", 80));
     CHECK(four.value() == std::vector<Address>{IPv4Address("192.0.2.1", 80)});
@@ -32,13 +34,13 @@ TEST_CASE("literals are answered at once, without a thread (HE-1)") {
 }
 
 TEST_CASE("a scope that does not exist is DNSLookupError (HE-1)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     GAIResolver resolver(reactor, never());
     CHECK(Outcome(resolver.resolveHostName("fe80::1%nosuchinterface", 80)).failed<DNSLookupError>());
 }
 
 TEST_CASE("an impossible name is DNSLookupError that shows it, without a thread (HE-1)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     GAIResolver resolver(reactor, never());
     for (const std::string bad : {"", "a..b", "a b", "\xe2\x98\x83.example"}) {
         CAPTURE(bad);
@@ -49,7 +51,7 @@ TEST_CASE("an impossible name is DNSLookupError that shows it, without a thread 
 }
 
 TEST_CASE("timeouts of a resolver are positive (HE-1)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     GAIResolver resolver(reactor);
     CHECK(resolver.timeout() == GAIResolver::kDefaultTimeout);
     CHECK_THROWS_AS(resolver.setTimeout(Duration::zero()), ValueError);

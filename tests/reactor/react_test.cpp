@@ -50,12 +50,12 @@ Deferred<void> waitsForEver(Reactor& reactor, int& unwound) {
 
 }  // namespace
 
-TEST_CASE("react returns 0 when main's Deferred fires, at once or later") {
+TEST_CASE("react returns 0 when main's Deferred fires, at once or later (TS-9)") {
     CHECK(task::react([](Reactor&) { return defer::succeed(); }) == 0);
     CHECK(task::react(returnsLater) == 0);
 }
 
-TEST_CASE("react returns 1 and logs when main fails") {
+TEST_CASE("react returns 1 and logs when main fails (TS-9)") {
     std::string message;
     const int number = log::addObserver([&](const log::Event& event) {
         if (event.failure != nullptr) message = event.failure->getErrorMessage();
@@ -67,12 +67,12 @@ TEST_CASE("react returns 1 and logs when main fails") {
     log::removeObserver(number);
 }
 
-TEST_CASE("react returns the status that an Exit carries") {
+TEST_CASE("react returns the status that an Exit carries (TS-9)") {
     CHECK(task::react(exitsLater) == 7);
     CHECK(task::react([](Reactor&) -> Deferred<void> { throw task::Exit(3); }) == 3);
 }
 
-TEST_CASE("a signal ends a main that waits for ever with status 0, and unwinds it") {
+TEST_CASE("a signal ends a main that waits for ever with status 0, and unwinds it (TS-10)") {
     int unwound = 0;
     CHECK(task::react([&](Reactor& reactor) { return waitsForEver(reactor, unwound); }) == 0);
     CHECK(unwound == 1);

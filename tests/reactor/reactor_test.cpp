@@ -296,7 +296,7 @@ TEST_CASE("several reactors live in one process, one after the other and one ins
     CHECK(diary == Diary{"first", "second"});
 }
 
-TEST_CASE("the current reactor is never one that is gone, in whatever order they end") {
+TEST_CASE("the current reactor is never one that is gone, in whatever order they end (TP-5)") {
     auto first = std::make_unique<LibeventReactor>();
     auto second = std::make_unique<LibeventReactor>();
     first.reset();

@@ -10,7 +10,7 @@
 using namespace torsion;
 using namespace std::chrono_literals;
 
-TEST_CASE("a Clock stands still until it is advanced, and then runs what is due in order (DC-3)") {
+TEST_CASE("a Clock stands still until it is advanced, and then runs what is due in order (DC-3) (TS-7)") {
     task::Clock clock;
     std::vector<int> ran;
     clock.callLater(2s, [&] { ran.push_back(2); });
@@ -27,7 +27,7 @@ TEST_CASE("a Clock stands still until it is advanced, and then runs what is due 
     CHECK(clock.getDelayedCalls().empty());
 }
 
-TEST_CASE("advance runs what is added meanwhile, if it is due") {
+TEST_CASE("advance runs what is added meanwhile, if it is due (TS-8)") {
     task::Clock clock;
     std::vector<int> ran;
     clock.callLater(1s, [&] {
@@ -42,7 +42,7 @@ TEST_CASE("advance runs what is added meanwhile, if it is due") {
     CHECK(ran == std::vector<int>{1, 4, 2, 3});
 }
 
-TEST_CASE("pump advances step by step") {
+TEST_CASE("pump advances step by step (TS-8)") {
     task::Clock clock;
     std::vector<Duration> times;
     for (int i = 1; i <= 3; ++i) clock.callLater(i * 1s, [&] { times.push_back(clock.seconds()); });

@@ -380,7 +380,7 @@ TEST_CASE("time stands still until it is moved, and moves by steps (TK-5)") {
     CHECK_THROWS_AS(reactor.callLater(-1s, [] {}), ValueError);
 }
 
-TEST_CASE("what other threads post runs in the next turn, in order; callInThread stays on this one (TH-1)") {
+TEST_CASE("what other threads post runs in the next turn, in order; callInThread stays on this one (TH-1) (TP-6)") {
     MemoryReactor reactor;
     std::string text;
     std::thread([&] { reactor.callFromThread([&] { text += "a"; }); }).join();

@@ -11,11 +11,13 @@
 #include <torsion/core/error.hpp>
 #include <torsion/reactor/name_resolver.hpp>
 
-#include "../transports/fake_reactor.hpp"
+#include "../outcome.hpp"
 #include "gate.hpp"
+#include "posted_reactor.hpp"
 
 using namespace torsion;
-using namespace torsion::fakes;
+using test::Outcome;
+using test::PostedReactor;
 
 namespace {
 
@@ -24,7 +26,7 @@ using Addresses = std::vector<Address>;
 }  // namespace
 
 TEST_CASE("names are looked up on a thread and answered on the reactor's (HE-1, TH-3)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     std::thread::id thread;
     GAIResolver resolver(reactor, [&](const std::string& host, std::uint16_t port) {
         thread = std::this_thread::get_id();
@@ -40,7 +42,7 @@ TEST_CASE("names are looked up on a thread and answered on the reactor's (HE-1, 
 }
 
 TEST_CASE("a name beyond ASCII is looked up by its A-label (HE-1)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     GAIResolver resolver(reactor, [](const std::string& host, std::uint16_t port) {
         return host == "xn--bcher-kva.example" ? Addresses{IPv4Address("192.0.2.1", port)} : Addresses{};
     });
@@ -53,7 +55,7 @@ TEST_CASE("a name beyond ASCII is looked up by its A-label (HE-1)") {
 }
 
 TEST_CASE("the system knows localhost (HE-1)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     GAIResolver resolver(reactor);
     const Outcome outcome(resolver.resolveHostName("localhost", 80));
     REQUIRE(reactor.runPostedUntil([&] { return outcome.fired(); }));
@@ -67,7 +69,7 @@ TEST_CASE("the system knows localhost (HE-1)") {
 }
 
 TEST_CASE("what the look-up throws is DNSLookupError with the name; so is an empty answer (HE-1)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     GAIResolver resolver(reactor, [](const std::string& host, std::uint16_t) -> Addresses {
         if (host == "empty") return {};
         throw RuntimeError("broken");
@@ -82,7 +84,7 @@ TEST_CASE("what the look-up throws is DNSLookupError with the name; so is an emp
 }
 
 TEST_CASE("a cancelled look-up fails with CancelledError, and its answer is dropped (HE-6)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     Gate gate;
     {
         GAIResolver resolver(reactor, [&](const std::string&, std::uint16_t port) {
@@ -102,7 +104,7 @@ TEST_CASE("a cancelled look-up fails with CancelledError, and its answer is drop
 }
 
 TEST_CASE("a look-up that takes too long fails, and its late answer is dropped (HE-1)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     Gate gate;
     {
         GAIResolver resolver(reactor, [&](const std::string&, std::uint16_t port) {
@@ -110,9 +112,9 @@ TEST_CASE("a look-up that takes too long fails, and its late answer is dropped (
             return Addresses{IPv4Address("192.0.2.1", port)};
         });
         const Outcome outcome(resolver.resolveHostName("host", 80));
-        reactor.clock.advance(GAIResolver::kDefaultTimeout - Duration(1));
+        reactor.advance(GAIResolver::kDefaultTimeout - Duration(1));
         CHECK_FALSE(outcome.fired());
-        reactor.clock.advance(Duration(1));
+        reactor.advance(Duration(1));
         REQUIRE(outcome.failed<DNSLookupError>());
         CHECK(outcome.text().find("'host': no answer in time") != std::string::npos);
         gate.open();
@@ -126,7 +128,7 @@ TEST_CASE("an answer that comes after the reactor is dropped, and what waited is
     const std::weak_ptr<int> watched = token;
     std::unique_ptr<GAIResolver> resolver;
     {
-        FakeReactor reactor;
+        PostedReactor reactor;
         resolver = std::make_unique<GAIResolver>(reactor, [&](const std::string&, std::uint16_t port) {
             gate.arrive();
             gate.wait();
@@ -141,7 +143,7 @@ TEST_CASE("an answer that comes after the reactor is dropped, and what waited is
 }
 
 TEST_CASE("a posted answer that is never run frees what it holds with the reactor (TH-3)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     GAIResolver resolver(
         reactor, [](const std::string&, std::uint16_t port) { return Addresses{IPv4Address("192.0.2.1", port)}; });
     const Outcome outcome(resolver.resolveHostName("host", 80));
@@ -150,7 +152,7 @@ TEST_CASE("a posted answer that is never run frees what it holds with the reacto
 }
 
 TEST_CASE("a stuck look-up holds up the end for kShutdownPatience and no longer (TH-6)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     const auto gate = std::make_shared<Gate>();  // the thread outlives the resolver
     const auto begin = std::chrono::steady_clock::now();
     {
@@ -171,7 +173,7 @@ TEST_CASE("a stuck look-up holds up the end for kShutdownPatience and no longer 
 }
 
 TEST_CASE("several names are looked up at the same time (TH-7)") {
-    FakeReactor reactor;
+    PostedReactor reactor;
     Gate gate;
     GAIResolver resolver(reactor, [&](const std::string& host, std::uint16_t port) {
         if (host != "quick") gate.wait();

@@ -140,7 +140,7 @@ TEST_CASE("stop with patience lets go of a thread that is stuck, and drops what 
     gate->waitForLeavers(1);
 }
 
-TEST_CASE("an exception ends neither the thread nor the pool; it is logged (TH-5)") {
+TEST_CASE("an exception ends neither the thread nor the pool; it is logged (TH-5) (TP-4)") {
     std::atomic<int> logged{0};
     const int observer = log::addObserver([&](const log::Event& event) {
         if (event.failure != nullptr) ++logged;
@@ -199,7 +199,7 @@ TEST_CASE("many threads may give work at the same time (TH-5)") {
     CHECK(ran == 2000);
 }
 
-TEST_CASE("limits that make no sense are refused (TH-5)") {
+TEST_CASE("limits that make no sense are refused (TH-5) (TP-3)") {
     CHECK_THROWS_AS(ThreadPool(2, 1), ValueError);
     CHECK_THROWS_AS(ThreadPool(0, 0), ValueError);
     ThreadPool pool;

@@ -9,6 +9,7 @@
 #include <torsion/core/log.hpp>
 #include <torsion/core/threads.hpp>
 #include <torsion/reactor/libevent_reactor.hpp>
+#include <torsion/reactor/thread_pool.hpp>
 
 #include "gate.hpp"
 
@@ -88,7 +89,49 @@ TEST_CASE("a Deferred of a thread is given up if its reactor ends first, on the 
     CHECK(kept.use_count() == 1);
 }
 
-TEST_CASE("callMultipleInThread keeps the order, and an exception ends the rest") {
+TEST_CASE("deferToThreadPool takes a thread of the pool that it is given, and answers on the reactor's (TH-3, TP-1)") {
+    LibeventReactor reactor;
+    ThreadPool pool(1, 1);
+    pool.start();
+    const std::thread::id self = std::this_thread::get_id();
+    std::thread::id first, second;
+    std::string why;
+    reactor.callWhenRunning([&] {
+        threads::deferToThreadPool(reactor, pool, [] { return std::this_thread::get_id(); }).addCallback([&](auto id) {
+            CHECK(std::this_thread::get_id() == self);
+            first = id;
+        });
+        threads::deferToThreadPool(
+            reactor, pool,
+            [&second](int number) {
+                second = std::this_thread::get_id();
+                throw ValueError(std::to_string(number));
+            },
+            7)
+            .addErrback([&](const Failure& failure) {
+                why = failure.getErrorMessage();
+                reactor.stop();
+            });
+    });
+    reactor.run(false);
+    pool.stop();
+    CHECK(first != self);
+    CHECK(first == second);  // there is one
+    CHECK(why == "7");
+}
+
+TEST_CASE("work for a pool that has been stopped is dropped, and its Deferred never fires (TH-6, TP-1)") {
+    LibeventReactor reactor;
+    ThreadPool pool(1, 1);
+    pool.start();
+    pool.stop();
+    const auto result = threads::deferToThreadPool(reactor, pool, [] { return 1; });
+    reactor.callLater(0s, [&] { reactor.stop(); });
+    reactor.run(false);
+    CHECK_FALSE(result.called());
+}
+
+TEST_CASE("callMultipleInThread keeps the order, and an exception ends the rest (TP-2)") {
     LibeventReactor reactor;
     Gate gate;
     std::string order;

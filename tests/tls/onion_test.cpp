@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include <torsion/core/log.hpp>
 #include <torsion/protocols/line_receiver.hpp>
+#include <torsion/testing/logged_errors.hpp>
 #include <torsion/tests/tls/onion_fixture.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
@@ -416,13 +416,14 @@ TEST_CASE("popped layers die at the end of the turn, and nothing is left of a lo
 }
 
 TEST_CASE("an exception in layerStopped is the reason of the loss, for stopTLS's Deferred too (TR-13) (f)") {
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     OnionPair pair;
     pair.push();
     pair.client->onStopped = [](unsigned) { throw ValueError("not this layer"); };
     pair.client->follow("stop", pair.client->onion().stopTLS());
     pair.pump.flush();
-    log::removeObserver(number);
+    CHECK(logged.flush<ValueError>().size() == 1);
+    CHECK(logged.size() == 0);
     CHECK(pair.client->wrote("stop failed: torsion::ValueError"));
     CHECK(pair.client->last() == "lost torsion::ValueError");
 }

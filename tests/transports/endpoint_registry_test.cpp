@@ -6,16 +6,18 @@
 #include <thread>
 
 #include <torsion/core/error.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 #include <torsion/transports/endpoint_registry.hpp>
 #include <torsion/transports/endpoint_strings.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 #include <torsion/transports/unix_endpoints.hpp>
 
-#include "fake_reactor.hpp"
+#include "../outcome.hpp"
 
 using namespace torsion;
 using namespace torsion::endpoints;
-using namespace torsion::fakes;
+using test::Outcome;
+using testing::MemoryReactor;
 using namespace std::chrono_literals;
 
 namespace {
@@ -41,12 +43,12 @@ std::string textOf(Call call) {
 }
 
 std::string serverError(const std::string& text) {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     return textOf([&] { serverFromString(reactor, text); });
 }
 
 std::string clientError(const std::string& text) {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     return textOf([&] { clientFromString(reactor, text); });
 }
 
@@ -60,37 +62,35 @@ struct Asked {
 };
 
 Asked listens(const std::string& text) {
-    FakeReactor reactor;
-    const Outcome port(serverFromString(reactor, text)->listen(Factory::forProtocol<Protocol>()));
-    REQUIRE(port.failed<CannotListenError>());  // a fake has none
-    const auto& asked = reactor.unixListens.at(0);
+    MemoryReactor reactor;
+    REQUIRE(Outcome(serverFromString(reactor, text)->listen(Factory::forProtocol<Protocol>())).ok());
+    const auto& asked = reactor.unixServers.at(0);
     return {asked.path, asked.backlog, asked.mode, asked.wantPID, false, {}};
 }
 
 Asked connects(const std::string& text) {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     const Outcome protocol(clientFromString(reactor, text)->connect(Factory::forProtocol<Protocol>()));
-    REQUIRE(protocol.failed<BadFileError>());
-    const auto& asked = reactor.unixConnects.at(0);
+    const auto& asked = reactor.unixClients.at(0);
     return {asked.path, -1, 0, false, asked.checkPID, asked.timeout};
 }
 
 }  // namespace
 
-TEST_CASE("a prefix of one's own is found in any case of letters, with its arguments (ES-2)") {
+TEST_CASE("a prefix of one's own is found in any case of letters, with its arguments (ES-2) (EN-5)") {
     registerServerPrefix("Mine", onPort);
     registerClientPrefix("mine", toPort);  // the two sides do not know each other
-    FakeReactor reactor;
+    MemoryReactor reactor;
     CHECK(Outcome(serverFromString(reactor, "mine:80")->listen(Factory::forProtocol<Protocol>())).ok());
     CHECK(Outcome(serverFromString(reactor, "MINE:port=81")->listen(Factory::forProtocol<Protocol>())).ok());
     REQUIRE(reactor.ports.size() == 2);
-    CHECK(reactor.ports[0]->port == 80);
-    CHECK(reactor.ports[1]->port == 81);
+    CHECK(reactor.tcpServers[0].port == 80);
+    CHECK(reactor.tcpServers[1].port == 81);
     const Outcome connecting(
         clientFromString(reactor, "miNe:8000:timeout=7")->connect(Factory::forProtocol<Protocol>()));
-    CHECK(reactor.last().port == 8000);
-    CHECK(reactor.last().timeout == 7s);
-    reactor.last().fail(failureOf<ConnectionRefusedError>());
+    CHECK(reactor.tcpClients.back().port == 8000);
+    CHECK(reactor.tcpClients.back().timeout == 7s);
+    reactor.connectors.back()->fail(failureOf<ConnectionRefusedError>());
     CHECK(serverError("mine:x") == "endpoint 'mine:x': port: 'x' is not a number from 0 to 65535");
     CHECK(serverError("mine:1:2") == "endpoint 'mine:1:2': argument '2' is one too many; mine takes port");
 }
@@ -136,9 +136,9 @@ TEST_CASE("a parser may make an endpoint of another description, and register mo
         registerServerPrefix("inner", onPort);
         return serverFromString(reactor, Arguments(description, {"endpoint"}).required("endpoint"));
     });
-    FakeReactor reactor;
+    MemoryReactor reactor;
     CHECK(Outcome(serverFromString(reactor, "outer:inner\\:77")->listen(Factory::forProtocol<Protocol>())).ok());
-    CHECK(reactor.ports.at(0)->port == 77);
+    CHECK(reactor.tcpServers.at(0).port == 77);
 }
 
 TEST_CASE("prefixes may be registered and used on several threads (ES-2)") {
@@ -148,7 +148,7 @@ TEST_CASE("prefixes may be registered and used on several threads (ES-2)") {
             for (int i = 0; i < 50; ++i) {
                 const std::string prefix = "thread" + std::to_string(t) + "x" + std::to_string(i);
                 registerClientPrefix(prefix, toPort);
-                FakeReactor reactor;
+                MemoryReactor reactor;
                 clientFromString(reactor, prefix + ":1");
             }
         });

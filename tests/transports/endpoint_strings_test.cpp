@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <torsion/core/error.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 #include <torsion/tls/client_options.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/tls/session.hpp>
@@ -18,14 +19,15 @@
 #include <torsion/transports/endpoint_description.hpp>
 #include <torsion/transports/endpoint_strings.hpp>
 
+#include "../outcome.hpp"
 #include "../temporary_folder.hpp"
 #include "../tls/credentials.hpp"
 #include "../tls/handshake.hpp"
-#include "fake_reactor.hpp"
 
 using namespace torsion;
 using namespace torsion::endpoints;
-using namespace torsion::fakes;
+using test::Outcome;
+using testing::MemoryReactor;
 using torsion::endpoints::detail::loadTrustRoot;
 using torsion::endpoints::detail::parseDescription;
 using torsion::test::TemporaryFolder;
@@ -45,16 +47,26 @@ auto quiet() {
 
 class Strings {
 public:
-    FakeConnector& client(const std::string& text) {
-        clientFromString(reactor, text)->connectFactory(quiet());
-        return reactor.last();
+    /// What was asked of the reactor; options are null without TLS of the reactor's own.
+    MemoryReactor::SSLClient client(const std::string& text) {
+        static_cast<void>(Outcome(clientFromString(reactor, text)->connectFactory(quiet())));  // nobody waits for it
+        return latest<MemoryReactor::SSLClient>(reactor.tcpClients, reactor.sslClients, reactor.connectors.back(),
+                                                &MemoryReactor::TCPClient::connector);
     }
-    FakePort& server(const std::string& text) {
+    MemoryReactor::SSLServer server(const std::string& text) {
         serverFromString(reactor, text)->listen(quiet());
-        return *reactor.ports.back();
+        return latest<MemoryReactor::SSLServer>(reactor.tcpServers, reactor.sslServers, reactor.ports.back(),
+                                                &MemoryReactor::TCPServer::listening);
     }
 
-    FakeReactor reactor;
+    MemoryReactor reactor;
+
+private:
+    template <class SSL, class TCP, class Thing>
+    static SSL latest(const std::vector<TCP>& tcp, const std::vector<SSL>& ssl, const Thing& thing,
+                      Thing TCP::*member) {
+        return !ssl.empty() && ssl.back().*member == thing ? ssl.back() : SSL{tcp.back(), nullptr};
+    }
 };
 
 template <class E>
@@ -113,7 +125,7 @@ TEST_CASE("a backslash at the end is an error that shows the string (ES-1)") {
     CHECK(serverError<ValueError>("\\") == "endpoint '\\': the backslash at the end escapes nothing");
 }
 
-TEST_CASE("quoteStringArgument escapes backslash and colon, and nothing else (ES-1)") {
+TEST_CASE("quoteStringArgument escapes backslash and colon, and nothing else (ES-1) (EN-4)") {
     CHECK(quoteStringArgument("some : path \\ with=both") == "some \\: path \\\\ with=both");
     CHECK(quoteStringArgument("") == "");
     for (const std::string text : {"::1", "a\\b", "\\:", "C:\\x=y"}) {
@@ -124,10 +136,10 @@ TEST_CASE("quoteStringArgument escapes backslash and colon, and nothing else (ES
 TEST_CASE("arguments come in order, then by name (ES-2)") {
     Strings strings;
     CHECK(strings.server("tcp:80").port == 80);
-    FakePort& port = strings.server("tcp:80:127.0.0.1:7");
+    const auto port = strings.server("tcp:80:127.0.0.1:7");
     CHECK(port.interface == "127.0.0.1");
     CHECK(port.backlog == 7);
-    FakePort& named = strings.server("tcp:port=81:backlog=8");
+    const auto named = strings.server("tcp:port=81:backlog=8");
     CHECK(named.port == 81);
     CHECK(named.backlog == 8);
     CHECK(named.interface == "");
@@ -141,13 +153,13 @@ TEST_CASE("a client's host and port may be named in any combination (ES-2, ES-4)
          {"tcp:www.example.com:80", "tcp:host=www.example.com:port=80", "tcp:host=www.example.com:80",
           "tcp:www.example.com:port=80", "tcp:port=80:www.example.com", "TCP:www.example.com:80"}) {
         CAPTURE(text);
-        FakeConnector& connector = strings.client(text);
+        const auto connector = strings.client(text);
         CHECK(connector.host == "www.example.com");
         CHECK(connector.port == 80);
         CHECK(connector.timeout == 30s);
         CHECK(connector.bindAddress == Address());
     }
-    FakeConnector& full = strings.client("tcp:www:80:timeout=9:bindAddress=192.0.2.100");
+    const auto full = strings.client("tcp:www:80:timeout=9:bindAddress=192.0.2.100");
     CHECK(full.timeout == 9s);
     CHECK(full.bindAddress == IPv4Address("192.0.2.100", 0));
 }
@@ -233,16 +245,16 @@ TEST_CASE("ssl: serves with the certificate and key of one file or two (ES-3)") 
     const std::string both = folder.write("server.pem", certificate.dumpPEM());
     const std::string key = folder.write("key.pem", certificate.privateKey().dumpPEM());
     const std::string cert = folder.write("cert.pem", static_cast<const ssl::Certificate&>(certificate).dumpPEM());
-    FakePort& one =
+    const auto one =
         strings.server("ssl:443:privateKey=" + quoteStringArgument(both) + ":interface=127.0.0.1:backlog=3");
     CHECK(one.options->newSession(ssl::Role::server, {}) != nullptr);
     CHECK(one.interface == "127.0.0.1");
     CHECK(one.backlog == 3);
-    FakePort& two = strings.server("ssl:443:" + quoteStringArgument(key) + ":" + quoteStringArgument(cert));
+    const auto two = strings.server("ssl:443:" + quoteStringArgument(key) + ":" + quoteStringArgument(cert));
     CHECK(two.options != nullptr);
-    FakePort& old = strings.server("ssl:443:" + quoteStringArgument(both) + ":sslmethod=TLSv1_2_METHOD");
+    const auto old = strings.server("ssl:443:" + quoteStringArgument(both) + ":sslmethod=TLSv1_2_METHOD");
     CHECK(old.options != nullptr);
-    FakePort& chained =
+    const auto chained =
         strings.server("ssl:443:" + quoteStringArgument(both) + ":extraCertChain=" + quoteStringArgument(cert));
     CHECK(chained.options != nullptr);
 }
@@ -266,10 +278,10 @@ TEST_CASE("errors in the files of ssl: name the file (ES-3)") {
 
 TEST_CASE("ssl: clients verify a hostname, or say insecure=yes (ES-4, D16)") {
     Strings strings;
-    FakeConnector& verifying = strings.client("ssl:localhost:443:hostname=example.com:timeout=4");
+    const auto verifying = strings.client("ssl:localhost:443:hostname=example.com:timeout=4");
     CHECK(dynamic_cast<const ssl::ClientTLSOptions&>(*verifying.options).hostname() == "example.com");
     CHECK(verifying.timeout == 4s);
-    FakeConnector& insecure = strings.client("ssl:localhost:443:insecure=yes");
+    const auto insecure = strings.client("ssl:localhost:443:insecure=yes");
     CHECK(dynamic_cast<const ssl::InsecureClientOptions*>(insecure.options.get()) != nullptr);
     CHECK(clientError<TypeError>("ssl:localhost:443") ==
           "endpoint 'ssl:localhost:443': the server is verified by its hostname, so give hostname=NAME, or "
@@ -327,20 +339,20 @@ TEST_CASE("a folder without certificates is refused; a file is read whole (ES-5)
 
 TEST_CASE("tls: looks the host up and binds to nothing unless told to (ES-4, ES-7)") {
     Strings strings;
-    strings.reactor.resolver->names["example.com"] = {"::1", "127.0.0.1"};
-    FakeConnector& plain = strings.client("tls:example.com:443");
+    strings.reactor.memoryResolver().names["example.com"] = {"::1", "127.0.0.1"};
+    const auto plain = strings.client("tls:example.com:443");
     CHECK(plain.host == "::1");
     CHECK(plain.port == 443);
     CHECK(plain.timeout == 30s);
     CHECK(plain.bindAddress == Address());
-    FakeConnector& full = strings.client("tls:example.com:443:9:\\:\\:1");
+    const auto full = strings.client("tls:example.com:443:9:\\:\\:1");
     CHECK(full.timeout == 9s);
     CHECK(full.bindAddress == IPv6Address("::1", 0));
 }
 
 TEST_CASE("tls: goes over another endpoint if one is given (ES-4)") {
     Strings strings;
-    FakeConnector& inner =
+    const auto inner =
         strings.client("tls:example.com:443:endpoint=" + quoteStringArgument("tcp:127.0.0.1:8000:timeout=3"));
     CHECK(inner.host == "127.0.0.1");
     CHECK(inner.port == 8000);
@@ -397,7 +409,7 @@ TEST_CASE("versions can be bounded on both sides, what is insecure only by that 
     for (const std::string text :
          {"ssl:h:1:insecure=yes", "ssl:h:1:hostname=example.com:caCertsDir=", "tls:example.com:1:trustRoots="}) {
         CAPTURE(text);
-        strings.reactor.resolver->names["example.com"] = {"127.0.0.1"};
+        strings.reactor.memoryResolver().names["example.com"] = {"127.0.0.1"};
         const std::string base = text.ends_with('=') ? text + pem : text;
         if (text.starts_with("tls")) {
             CHECK(clientError<ValueError>(base + ":maximumTLS=1.2") == "no error");
@@ -433,7 +445,7 @@ TEST_CASE("tls: serves a folder of certificates by name, on port 443 of all inte
     folder.write("a.pem", ssl::test::issued({"a.example"}).dumpPEM());
     folder.write("default.pem", ssl::test::issued({"d.example"}).dumpPEM());
     const std::string path = quoteStringArgument(folder.path());
-    FakePort& port = strings.server("tls:" + path);
+    const auto port = strings.server("tls:" + path);
     CHECK(port.port == 443);
     CHECK(port.interface == "::");
     CHECK(port.backlog == 50);
@@ -443,7 +455,7 @@ TEST_CASE("tls: serves a folder of certificates by name, on port 443 of all inte
     };
     CHECK(shown(*port.options, "a.example") == Names{"a.example"});
     CHECK(shown(*port.options, "b.example") == Names{"d.example"});
-    FakePort& positional = strings.server("TLS:" + path + ":8443:7:127.0.0.1");
+    const auto positional = strings.server("TLS:" + path + ":8443:7:127.0.0.1");
     CHECK(positional.port == 8443);
     CHECK(positional.backlog == 7);
     CHECK(positional.interface == "127.0.0.1");
@@ -473,7 +485,7 @@ TEST_CASE("tls: serves over another endpoint if one is given, as does txsni: (SN
          {"tls:" + path + ":endpoint=tcp6\\:8443\\:interface=\\\\\\:\\\\\\:1",
           "txsni:" + path + ":tcp6:8443:interface=\\:\\:1", "TXSNI:" + path + ":tcp6:port=8443:interface=\\:\\:1"}) {
         CAPTURE(text);
-        FakePort& port = strings.server(text);
+        const auto port = strings.server(text);
         CHECK(port.port == 8443);
         CHECK(port.interface == "::1");
         CHECK(port.options == nullptr);  // TLS stands above it
@@ -494,15 +506,17 @@ TEST_CASE("tls: looks for changed files for as long as something of it lives (SN
     CHECK(strings.reactor.getDelayedCalls().empty());
     auto endpoint = serverFromString(strings.reactor, text);
     endpoint->listen(quiet());
-    FakePort& port = *strings.reactor.ports.back();
+    auto options = strings.reactor.sslServers.back().options;
     endpoint = nullptr;
-    CHECK(ssl::test::shake(client(), *port.options).ok());
+    CHECK(ssl::test::shake(client(), *options).ok());
     folder.write("default.pem", ssl::test::issued({"new.example"}).dumpPEM());
-    strings.reactor.clock.advance(60s);
-    const ssl::test::Handshake after = ssl::test::shake(client(), *port.options);
+    strings.reactor.advance(60s);
+    const ssl::test::Handshake after = ssl::test::shake(client(), *options);
     REQUIRE(after.ok());
     CHECK(after.client->peerCertificate()->subjectAltNames() == Names{"new.example"});
     CHECK(strings.reactor.getDelayedCalls().size() == 1);
+    options = nullptr;
+    strings.reactor.sslServers.clear();
     strings.reactor.ports.clear();
     CHECK(strings.reactor.getDelayedCalls().empty());
     CHECK(serverError<ValueError>(text + "x").find("reload: '60x' is not a number") != std::string::npos);
@@ -519,9 +533,10 @@ TEST_CASE("connectionMade=afterHandshake in a string makes connected mean verifi
             Strings strings;
             const std::string choice = after ? ":connectionMade=afterHandshake" : ":connectionMade=beforeHandshake";
             const Outcome outcome(clientFromString(strings.reactor, text + choice)->connectFactory(quiet()));
-            strings.reactor.last().succeed();
+            strings.reactor.connectors.back()->succeed();
             CHECK(outcome.ok() == !after);
-            strings.reactor.last().lose(failureOf<ConnectionDone>());
+            strings.reactor.connectors.back()->lose(failureOf<ConnectionDone>());
+            strings.reactor.flush();
             CHECK(outcome.fired());
             CHECK(outcome.ok() == !after);
         }

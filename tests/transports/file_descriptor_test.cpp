@@ -9,8 +9,8 @@
 #include <optional>
 
 #include <torsion/tests/contract/stacks.hpp>
+#include <torsion/tests/outcome.hpp>
 #include <torsion/tests/temporary_folder.hpp>
-#include <torsion/tests/transports/fake_reactor.hpp>
 #include <torsion/transports/endpoint_strings.hpp>
 #include <torsion/transports/file_descriptor_endpoints.hpp>
 #include <torsion/transports/systemd_listen_fds.hpp>
@@ -19,7 +19,7 @@ using namespace torsion;
 using namespace torsion::test;
 using endpoints::AdoptedStreamServerEndpoint;
 using endpoints::serverFromString;
-using fakes::Outcome;
+using test::Outcome;
 
 namespace {
 
@@ -252,7 +252,7 @@ TEST_CASE("AdoptedStreamServerEndpoint takes the descriptor over, once (AS-3)") 
     CHECK(deaf.isOpen());
 }
 
-TEST_CASE("fd: listens on a descriptor by its number (AS-3)") {
+TEST_CASE("fd: listens on a descriptor by its number (AS-3) (ES-3)") {
     LibeventReactor reactor;
     const int descriptor = listeningTCP();
     const auto endpoint = serverFromString(reactor, "fd:" + std::to_string(descriptor) + ":domain=INET");
@@ -320,7 +320,7 @@ TEST_CASE("an environment that makes no sense is logged, and gives nothing (SA-1
     CHECK(warnings.text.find("is not open") != std::string::npos);
 }
 
-TEST_CASE("systemd: listens on an inherited socket by index or name, and again (SA-2)") {
+TEST_CASE("systemd: listens on an inherited socket by index or name, and again (SA-2) (ES-3)") {
     LibeventReactor reactor;
     const Owned web(listeningTCP()), admin(listeningTCP());
     const Inherited inherited({{web, "web"}, {admin, "admin"}});

@@ -1,18 +1,22 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/error.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 #include <torsion/transports/connection_race.hpp>
 #include <torsion/transports/hostname_endpoint.hpp>
 
-#include "fake_reactor.hpp"
+#include "../outcome.hpp"
 
 using namespace torsion;
 using namespace torsion::endpoints;
-using namespace torsion::fakes;
+using test::Outcome;
+using testing::MemoryReactor;
 using namespace std::chrono_literals;
 
 namespace {
@@ -27,18 +31,20 @@ auto quiet() {
 
 class Hosts {
 public:
-    Hosts() { reactor.resolver->names["host"] = {"2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"}; }
+    explicit Hosts(std::optional<Failure> refusal = std::nullopt) : reactor(std::nullopt, std::move(refusal)) {
+        reactor.memoryResolver().names["host"] = {"2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"};
+    }
 
     Deferred<std::shared_ptr<Protocol>> connect(Duration timeout = 30s, Duration delay = 300ms) {
         return HostnameEndpoint(reactor, "host", 80, timeout, Address(), delay).connectFactory(quiet());
     }
     std::vector<std::string> tried() const {
         std::vector<std::string> hosts;
-        for (const auto& attempt : reactor.attempts) hosts.push_back(attempt->host);
+        for (const auto& client : reactor.tcpClients) hosts.push_back(client.host);
         return hosts;
     }
 
-    FakeReactor reactor;
+    testing::RaisingMemoryReactor reactor;
 };
 
 using Names = std::vector<std::string>;
@@ -48,34 +54,36 @@ using Names = std::vector<std::string>;
 TEST_CASE("the name is looked up once; without an address it is DNSLookupError with the name (HE-1)") {
     Hosts hosts;
     const Outcome outcome(hosts.connect());
-    CHECK(hosts.reactor.resolver->asked == Names{"host"});
+    CHECK(hosts.reactor.memoryResolver().lookups == Names{"host"});
+    hosts.reactor.memoryResolver().open = true;
     const Outcome unknown(HostnameEndpoint(hosts.reactor, "nobody", 80).connectFactory(quiet()));
+    hosts.reactor.memoryResolver().pending.at(0).callback({});
     CHECK(unknown.failed<DNSLookupError>());
     CHECK(unknown.text().find("'nobody'") != std::string::npos);
 }
 
 TEST_CASE("a resolver's failure surfaces as DNSLookupError with the name (HE-1)") {
     Hosts hosts;
-    hosts.reactor.resolver->open = true;
+    hosts.reactor.memoryResolver().open = true;
     const Outcome outcome(hosts.connect());
-    hosts.reactor.resolver->pending[0].errback(RuntimeError("no name server"));
+    hosts.reactor.memoryResolver().pending[0].errback(RuntimeError("no name server"));
     CHECK(outcome.failed<DNSLookupError>());
     CHECK(outcome.text() == "DNS lookup failed: 'host': no name server.");
 }
 
 TEST_CASE("an invalid name is a ValueError from connect, not from the constructor (HE-1)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     HostnameEndpoint endpoint(reactor, "a..b", 80);
     const Outcome outcome(endpoint.connectFactory(quiet()));
     CHECK(outcome.failed<ValueError>());
     CHECK(outcome.text().find("'a..b'") != std::string::npos);
-    CHECK(reactor.resolver->asked.empty());
+    CHECK(reactor.memoryResolver().lookups.empty());
 }
 
 TEST_CASE("the families take turns, beginning with the first address's (HE-2, D17)") {
     Hosts hosts;
     const Outcome outcome(hosts.connect());
-    hosts.reactor.clock.pump({300ms, 300ms, 300ms});
+    hosts.reactor.pump({300ms, 300ms, 300ms});
     CHECK(hosts.tried() == Names{"2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"});
     const std::vector<Address> lopsided{IPv4Address("192.0.2.1", 1), IPv4Address("192.0.2.2", 1),
                                         IPv4Address("192.0.2.3", 1), IPv6Address("::1", 1)};
@@ -88,11 +96,11 @@ TEST_CASE("the first address is tried at once, then one more each attemptDelay (
     Hosts hosts;
     const Outcome outcome(hosts.connect(30s, 250ms));
     CHECK(hosts.tried().size() == 1);
-    hosts.reactor.clock.advance(249ms);
+    hosts.reactor.advance(249ms);
     CHECK(hosts.tried().size() == 1);
-    hosts.reactor.clock.advance(1ms);
+    hosts.reactor.advance(1ms);
     CHECK(hosts.tried().size() == 2);
-    hosts.reactor.clock.advance(250ms);
+    hosts.reactor.advance(250ms);
     CHECK(hosts.tried().size() == 3);
     CHECK_FALSE(outcome.fired());
     CHECK(HostnameEndpoint::kDefaultAttemptDelay == 300ms);
@@ -101,12 +109,12 @@ TEST_CASE("the first address is tried at once, then one more each attemptDelay (
 TEST_CASE("a failed attempt starts the next one at once, which then has the whole delay (HE-3, D17)") {
     Hosts hosts;
     const Outcome outcome(hosts.connect());
-    hosts.reactor.clock.advance(100ms);
-    hosts.reactor.last().fail(failureOf<NoRouteError>());
+    hosts.reactor.advance(100ms);
+    hosts.reactor.connectors.back()->fail(failureOf<NoRouteError>());
     CHECK(hosts.tried().size() == 2);
-    hosts.reactor.clock.advance(299ms);
+    hosts.reactor.advance(299ms);
     CHECK(hosts.tried().size() == 2);
-    hosts.reactor.clock.advance(1ms);
+    hosts.reactor.advance(1ms);
     CHECK(hosts.tried().size() == 3);
     CHECK_FALSE(outcome.fired());
 }
@@ -114,31 +122,31 @@ TEST_CASE("a failed attempt starts the next one at once, which then has the whol
 TEST_CASE("each attempt has the whole timeout (HE-4)") {
     Hosts hosts;
     const Outcome outcome(hosts.connect(7s));
-    hosts.reactor.clock.advance(300ms);
-    for (const auto& attempt : hosts.reactor.attempts) CHECK(attempt->timeout == 7s);
+    hosts.reactor.advance(300ms);
+    for (const auto& client : hosts.reactor.tcpClients) CHECK(client.timeout == 7s);
 }
 
 TEST_CASE("the first connection wins and the other attempts are given up (HE-4)") {
     Hosts hosts;
     const Outcome outcome(hosts.connect());
-    hosts.reactor.clock.pump({300ms, 300ms});
-    hosts.reactor.attempts[1]->succeed();
+    hosts.reactor.pump({300ms, 300ms});
+    hosts.reactor.connectors[1]->succeed();
     CHECK(outcome.ok());
-    CHECK(hosts.reactor.attempts[0]->stops == 1);
-    CHECK(hosts.reactor.attempts[1]->stops == 0);
-    CHECK(hosts.reactor.attempts[2]->stops == 1);
-    hosts.reactor.clock.advance(10s);
+    CHECK(hosts.reactor.connectors[0]->stops() == 1);
+    CHECK(hosts.reactor.connectors[1]->stops() == 0);
+    CHECK(hosts.reactor.connectors[2]->stops() == 1);
+    hosts.reactor.advance(10s);
     CHECK(hosts.tried().size() == 3);
     CHECK(hosts.reactor.getDelayedCalls().empty());
 }
 
 TEST_CASE("if all fail the error comes at once, lists each address, and has the type of the last (HE-5, D17)") {
     Hosts hosts;
-    hosts.reactor.resolver->names["host"] = {"2001:db8::1", "192.0.2.1"};
+    hosts.reactor.memoryResolver().names["host"] = {"2001:db8::1", "192.0.2.1"};
     const Outcome outcome(hosts.connect());
-    hosts.reactor.last().fail(failureOf<NoRouteError>());
+    hosts.reactor.connectors.back()->fail(failureOf<NoRouteError>());
     CHECK_FALSE(outcome.fired());
-    hosts.reactor.last().fail(failureOf<ConnectionRefusedError>());
+    hosts.reactor.connectors.back()->fail(failureOf<ConnectionRefusedError>());
     REQUIRE(outcome.failed<ConnectionRefusedError>());
     CHECK(outcome.text() ==
           "Connection was refused by other side: host:80 (2001:db8::1: No route to host; "
@@ -153,9 +161,9 @@ TEST_CASE("if all fail the error comes at once, lists each address, and has the 
 
 TEST_CASE("a timeout as the last failure is a TimeoutError, and so a UserError (HE-5)") {
     Hosts hosts;
-    hosts.reactor.resolver->names["host"] = {"192.0.2.1"};
+    hosts.reactor.memoryResolver().names["host"] = {"192.0.2.1"};
     const Outcome outcome(hosts.connect());
-    hosts.reactor.last().fail(TimeoutError());
+    hosts.reactor.connectors.back()->fail(TimeoutError());
     CHECK(outcome.failed<TimeoutError>());
     CHECK(outcome.failed<UserError>());
 }
@@ -164,24 +172,25 @@ TEST_CASE("cancel while connecting gives up all attempts, with ConnectingCancell
     Hosts hosts;
     const Deferred<std::shared_ptr<Protocol>> result = hosts.connect();
     const Outcome outcome(result);
-    hosts.reactor.clock.advance(300ms);
+    hosts.reactor.advance(300ms);
     result.cancel();
     CHECK(outcome.failed<ConnectingCancelledError>());
     CHECK(outcome.text().find("HostnameAddress('host', 80)") != std::string::npos);
-    CHECK(hosts.reactor.attempts[0]->stops == 1);
-    CHECK(hosts.reactor.attempts[1]->stops == 1);
-    CHECK(hosts.reactor.getDelayedCalls().empty());
+    CHECK(hosts.reactor.connectors[0]->stops() == 1);
+    CHECK(hosts.reactor.connectors[1]->stops() == 1);
+    hosts.reactor.flush();
+    CHECK(hosts.reactor.leftBehind().empty());
 }
 
 TEST_CASE("cancel during the look-up is ConnectingCancelledError, too (HE-6, D17)") {
     Hosts hosts;
-    hosts.reactor.resolver->open = true;
+    hosts.reactor.memoryResolver().open = true;
     const Deferred<std::shared_ptr<Protocol>> result = hosts.connect();
     const Outcome outcome(result);
     result.cancel();
     CHECK(outcome.failed<ConnectingCancelledError>());
-    CHECK(hosts.reactor.resolver->pending[0].called());
-    CHECK(hosts.reactor.attempts.empty());
+    CHECK(hosts.reactor.memoryResolver().pending[0].called());
+    CHECK(hosts.reactor.connectors.empty());
 }
 
 TEST_CASE("an error of the application's own ends the race: the host was reached (HE-5, D11)") {
@@ -190,27 +199,26 @@ TEST_CASE("an error of the application's own ends the race: the host was reached
     };
     Hosts hosts;
     const Outcome outcome(HostnameEndpoint(hosts.reactor, "host", 80).connectFactory(std::make_shared<Refusing>()));
-    hosts.reactor.clock.advance(300ms);
-    hosts.reactor.attempts[0]->succeed();
+    hosts.reactor.advance(300ms);
+    hosts.reactor.connectors[0]->succeed();
     CHECK(outcome.failed<ValueError>());
     CHECK(outcome.text() == "mine");
-    CHECK(hosts.reactor.attempts[1]->stops == 1);
+    CHECK(hosts.reactor.connectors[1]->stops() == 1);
     CHECK(hosts.tried().size() == 2);
 }
 
 TEST_CASE("wrong arguments come through the Deferred (HE-1, EP-4)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     CHECK(Outcome(HostnameEndpoint(reactor, "h", 65536).connectFactory(quiet())).failed<ValueError>());
     CHECK(Outcome(HostnameEndpoint(reactor, "h", 1, 0s).connectFactory(quiet())).failed<ValueError>());
     CHECK(Outcome(HostnameEndpoint(reactor, "h", 1).connectFactory(nullptr)).failed<TypeError>());
     CHECK(Outcome(HostnameEndpoint(reactor, "h", 1, 1s, Address(), 9ms).connectFactory(quiet())).failed<ValueError>());
-    reactor.resolver->names["h"] = {"192.0.2.1"};
+    reactor.memoryResolver().names["h"] = {"192.0.2.1"};
     CHECK_FALSE(Outcome(HostnameEndpoint(reactor, "h", 1, 1s, Address(), 10ms).connectFactory(quiet())).fired());
 }
 
 TEST_CASE("a refusal inside the call itself moves on to the next address (HE-3)") {
-    Hosts hosts;
-    hosts.reactor.refuse = true;
+    Hosts hosts(ConnectBindError("no"));
     const Outcome outcome(hosts.connect());
     CHECK(outcome.failed<ConnectBindError>());
     CHECK(outcome.failure().value<UnreachableHost>()->attempts().size() == 4);
@@ -223,14 +231,14 @@ TEST_CASE("a race leaves nothing behind, also if the reactor dies in the middle 
         auto factory = quiet();
         watched = factory;
         const Outcome outcome(HostnameEndpoint(hosts.reactor, "host", 80).connectFactory(std::move(factory)));
-        hosts.reactor.clock.advance(300ms);
+        hosts.reactor.advance(300ms);
         CHECK_FALSE(outcome.fired());
     }
     CHECK(watched.expired());
 }
 
 TEST_CASE("str names host and port") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
     CHECK(HostnameEndpoint(reactor, "example.com", 80).str() == "<HostnameEndpoint example.com:80>");
     CHECK(HostnameEndpoint(reactor, "::1", 80).str() == "<HostnameEndpoint [::1]:80>");
 }

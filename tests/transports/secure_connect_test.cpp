@@ -1,8 +1,9 @@
 // Client endpoints whose Deferred means a verified peer, over real sockets.
 
+#include <torsion/testing/logged_errors.hpp>
 #include <torsion/tests/contract/stacks.hpp>
+#include <torsion/tests/outcome.hpp>
 #include <torsion/tests/tls/credentials.hpp>
-#include <torsion/tests/transports/fake_reactor.hpp>
 #include <torsion/tls/certificate.hpp>
 #include <torsion/tls/errors.hpp>
 #include <torsion/transports/hostname_endpoint.hpp>
@@ -12,7 +13,7 @@
 
 using namespace torsion;
 using namespace torsion::test;
-using fakes::Outcome;
+using test::Outcome;
 
 namespace {
 
@@ -165,6 +166,7 @@ TEST_CASE("what connectionMade throws is the errback of a secure connect, too (D
     Server server;
     const auto client = std::make_shared<Actor>();
     client->onMade = [] { throw ValueError("not over TLS"); };
+    testing::LoggedErrors logged;
     const Outcome outcome(endpoints::wrapClientTLS(recipe(ssl::Role::client), server.tcp(), kVerified)
                               ->connectFactory(factoryOf(client)));
     server.untilFired(outcome);
@@ -172,6 +174,8 @@ TEST_CASE("what connectionMade throws is the errback of a secure connect, too (D
     until(
         server.reactor, [&] { return client->lost == 1; }, "for the loss");
     CHECK(client->why() == "ValueError");
+    CHECK(logged.flush<ValueError>().size() == 1);
+    CHECK(logged.size() == 0);
 }
 
 TEST_CASE("TLS inside TLS may be a secure connect at both layers (TLS-24) (EP-1)") {

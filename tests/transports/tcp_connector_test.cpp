@@ -2,6 +2,8 @@
 // throws.
 
 #include <torsion/core/defer.hpp>
+#include <torsion/testing/logged_errors.hpp>
+#include <torsion/testing/memory_resolver.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
 using namespace torsion;
@@ -9,19 +11,12 @@ using namespace torsion::test;
 
 namespace {
 
-/// Never answers.
-class SilentResolver : public HostnameResolver {
-public:
-    Deferred<std::vector<Address>> resolveHostName(const std::string&, std::uint16_t) override { return {}; }
-};
-
-/// Finds nothing, and does not say so.
-class EmptyResolver : public HostnameResolver {
-public:
-    Deferred<std::vector<Address>> resolveHostName(const std::string&, std::uint16_t) override {
-        return defer::succeed(std::vector<Address>());
-    }
-};
+/// Answers when the test does.
+auto openResolver() {
+    auto resolver = std::make_shared<testing::MemoryResolver>();
+    resolver->open = true;
+    return resolver;
+}
 
 /// A server that takes one connection.
 struct Peer {
@@ -76,7 +71,7 @@ TEST_CASE("an attempt under way is told of the end of its reactor, whatever it w
     std::weak_ptr<Connector> connector;
     SUBCASE("an address") {
         LibeventReactor reactor;
-        reactor.installNameResolver(std::make_shared<SilentResolver>());
+        reactor.installNameResolver(openResolver());
         connector = reactor.connectTCP("some.name", 80, factory);
         CHECK(!connector.expired());
     }
@@ -100,7 +95,7 @@ TEST_CASE("an attempt under way is told of the end of its reactor, whatever it w
 
 TEST_CASE("a factory that connects again at once keeps neither the shutdown nor the end of a reactor waiting (CL-3)") {
     const auto factory = std::make_shared<StubbornFactory>(std::make_shared<Actor>());
-    const int number = log::addObserver([](const log::Event&) {});  // the last attempt is refused, and that is logged
+    testing::LoggedErrors logged;
     {
         LibeventReactor reactor;
         const Peer peer(reactor);
@@ -110,7 +105,7 @@ TEST_CASE("a factory that connects again at once keeps neither the shutdown nor 
         reactor.run(false);
         CHECK(factory->attempts > 0);
     }
-    log::removeObserver(number);
+    CHECK(logged.flush().size() == 1);  // the last attempt is refused, and that is logged
     CHECK(factory->numPorts() == 0);
 }
 
@@ -141,7 +136,7 @@ TEST_CASE("an exception in startedConnecting is logged, and fails the attempt at
         using OneShotFactory::OneShotFactory;
         void startedConnecting(Connector&) override { throw ValueError("startedConnecting"); }
     };
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     LibeventReactor reactor;
     const Peer peer(reactor);
     const auto factory = std::make_shared<Broken>(std::make_shared<Actor>());
@@ -151,11 +146,12 @@ TEST_CASE("an exception in startedConnecting is logged, and fails the attempt at
     CHECK(factory->failed->check<ValueError>());
     CHECK(connector->state() == Connector::State::disconnected);
     CHECK(factory->numPorts() == 0);
-    log::removeObserver(number);
+    CHECK(logged.flush<ValueError>().size() == 1);
+    CHECK(logged.size() == 0);
 }
 
 TEST_CASE("an exception in stopFactory is logged or fails stopListening, and ends nothing else") {
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     std::weak_ptr<Transport> transport;
     LibeventReactor reactor;
     const Peer peer(reactor);
@@ -174,14 +170,18 @@ TEST_CASE("an exception in stopFactory is logged or fails stopListening, and end
     until(
         reactor, [&] { return failure.has_value(); }, "for the Deferred");
     CHECK(failure->check<ValueError>());
-    log::removeObserver(number);
+    CHECK(!logged.flush<ValueError>().empty());
+    CHECK(logged.size() == 0);
 }
 
 TEST_CASE("a resolver that finds nothing, and does not fail, is a DNSLookupError") {
     LibeventReactor reactor;
-    reactor.installNameResolver(std::make_shared<EmptyResolver>());
+    const auto resolver = openResolver();
+    reactor.installNameResolver(resolver);
     const auto factory = std::make_shared<OneShotFactory>(nullptr);
     reactor.connectTCP("some.name", 80, factory);
+    until(reactor, [&] { return !resolver->pending.empty(); });
+    resolver->pending[0].callback({});
     until(reactor, [&] { return factory->failed != nullptr; });
     CHECK(factory->failed->check<DNSLookupError>());
 }

@@ -9,6 +9,8 @@
 #include <cerrno>
 
 #include <torsion/core/defer.hpp>
+#include <torsion/testing/logged_errors.hpp>
+#include <torsion/testing/memory_resolver.hpp>
 #include <torsion/tests/contract/stacks.hpp>
 
 using namespace torsion;
@@ -189,7 +191,7 @@ TEST_CASE("loseWriteConnection waits for a producer, and sends what it still wri
 }
 
 TEST_CASE("an exception in writeConnectionLost or readConnectionLost is the reason of the loss (TR-8)") {
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     for (const bool reading : {true, false}) {
         const auto actor = std::make_shared<HalfActor>();
         actor->onReadLost = [] { throw ValueError("read"); };
@@ -204,8 +206,9 @@ TEST_CASE("an exception in writeConnectionLost or readConnectionLost is the reas
         }
         server.untilLost();
         CHECK(actor->why() == "ValueError");
+        CHECK(logged.flush<ValueError>().size() == 1);
     }
-    log::removeObserver(number);
+    CHECK(logged.size() == 0);
 }
 
 TEST_CASE("a wrapper's half-closeable inside is found (TR-9)") {
@@ -328,14 +331,15 @@ TEST_CASE("a factory that throws fails that connection only (CL-4) (D11)") {
         }
         std::unique_ptr<Failure> failed;
     };
-    const int number = log::addObserver([](const log::Event&) {});
+    testing::LoggedErrors logged;
     LibeventReactor reactor;
     const auto port = reactor.listenTCP(0, std::make_shared<Thrower>(), 50, "127.0.0.1");
     const auto factory = std::make_shared<Thrower>();
     reactor.connectTCP("127.0.0.1", port->getHost().port(), factory);
     until(reactor, [&] { return factory->failed != nullptr; });
     CHECK(factory->failed->check<ValueError>());
-    log::removeObserver(number);
+    CHECK(logged.flush<ValueError>().size() == 2);  // of the port's factory, and of the client's
+    CHECK(logged.size() == 0);
 }
 
 TEST_CASE("a port in use is a CannotListenError that says which") {
@@ -451,21 +455,16 @@ TEST_CASE("a refused connection fails later, with its type; the connector can tr
 }
 
 TEST_CASE("an attempt that takes too long is a TimeoutError, one that is given up a UserError") {
-    /// Never answers.
-    class SilentResolver : public HostnameResolver {
-    public:
-        Deferred<std::vector<Address>> resolveHostName(const std::string&, std::uint16_t) override { return asked; }
-        Deferred<std::vector<Address>> asked;
-    };
     LibeventReactor reactor;
-    reactor.installNameResolver(std::make_shared<SilentResolver>());
+    const auto silent = std::make_shared<testing::MemoryResolver>();
+    silent->open = true;
+    reactor.installNameResolver(silent);
     const auto late = std::make_shared<OneShotFactory>(nullptr), given = std::make_shared<OneShotFactory>(nullptr);
     reactor.connectTCP("somewhere.example", 80, late, 2ms);
     until(reactor, [&] { return late->failed != nullptr; });
     CHECK(late->failed->check<TimeoutError>());
     CHECK(late->failed->check<UserError>());
 
-    reactor.installNameResolver(std::make_shared<SilentResolver>());
     const auto connector = reactor.connectTCP("somewhere.example", 80, given);
     connector->stopConnecting();
     CHECK(!given->failed);

@@ -1,21 +1,24 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <memory>
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/error.hpp>
+#include <torsion/testing/memory_reactor.hpp>
 #include <torsion/tls/client_options.hpp>
 #include <torsion/tls/server_name_map.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 #include <torsion/transports/wrap_server_tls.hpp>
 
+#include "../outcome.hpp"
 #include "../tls/credentials.hpp"
 #include "../tls/tls_fixture.hpp"
-#include "fake_reactor.hpp"
 
 using namespace torsion;
 using namespace torsion::endpoints;
-using namespace torsion::fakes;
+using test::Outcome;
+using testing::MemoryReactor;
 
 namespace {
 
@@ -24,9 +27,10 @@ class RememberingEndpoint final : public StreamServerEndpoint {
 public:
     Deferred<std::shared_ptr<ListeningPort>> listen(std::shared_ptr<Factory> listening) override {
         factory = std::move(listening);
-        return defer::succeed(std::shared_ptr<ListeningPort>(std::make_shared<FakePort>(1, "", 50)));
+        return defer::succeed(reactor.listenTCP(1, factory));
     }
     std::shared_ptr<Factory> factory;
+    MemoryReactor reactor;
 };
 
 }  // namespace
@@ -49,16 +53,17 @@ TEST_CASE("wrapServerTLS speaks TLS over any server endpoint (EP-1, SNI)") {
 }
 
 TEST_CASE("errors of wrapServerTLS come through the Deferred, but for a missing endpoint (EP-4)") {
-    FakeReactor reactor;
+    MemoryReactor reactor;
+    testing::RaisingMemoryReactor full(CannotListenError("", 443, EADDRINUSE));
     const auto tcp = std::make_shared<TCP4ServerEndpoint>(reactor, 443);
     const auto factory = std::make_shared<test::OneProtocolFactory>(std::make_shared<test::TLSApplication>());
     const auto good = wrapServerTLS(ssl::test::exampleCertificate().options(), tcp);
     CHECK(Outcome(good->listen(nullptr)).failed<TypeError>());
     const auto client = wrapServerTLS(test::goodClient(), tcp);
     CHECK(Outcome(client->listen(factory)).failed<TypeError>());
-    reactor.refuse = true;
-    CHECK(Outcome(good->listen(factory)).failed<CannotListenError>());
-    reactor.refuse = false;
+    const auto taken =
+        wrapServerTLS(ssl::test::exampleCertificate().options(), std::make_shared<TCP4ServerEndpoint>(full, 443));
+    CHECK(Outcome(taken->listen(factory)).failed<CannotListenError>());
     CHECK(Outcome(good->listen(factory)).ok());
     CHECK(Outcome(good->listen(factory)).ok());  // any number of times (EP-5)
     CHECK_THROWS_AS(wrapServerTLS(ssl::test::exampleCertificate().options(), nullptr), TypeError);

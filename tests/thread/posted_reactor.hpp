@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+
+#include <torsion/testing/memory_reactor.hpp>
+
+namespace torsion::test {
+
+/// A MemoryReactor whose test can wait for what other threads post.
+class PostedReactor : public testing::MemoryReactor {
+public:
+    void callFromThread(Function<void()> function) override {
+        MemoryReactor::callFromThread(std::move(function));
+        const std::lock_guard lock(mutex_);
+        ++posted_;
+        came_.notify_one();
+    }
+
+    /// Passes turns until @p done, or nothing has come for ten seconds.
+    template <class Done>
+    bool runPostedUntil(Done done) {
+        for (;;) {
+            std::size_t seen = posted();
+            while (passTurn()) {
+            }
+            if (done()) return true;
+            std::unique_lock lock(mutex_);
+            if (!came_.wait_for(lock, std::chrono::seconds(10), [&] { return posted_ != seen; })) return false;
+        }
+    }
+
+    /// How many calls have come.
+    std::size_t posted() {
+        const std::lock_guard lock(mutex_);
+        return posted_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable came_;
+    std::size_t posted_ = 0;
+};
+
+}  // namespace torsion::test
