@@ -61,8 +61,11 @@ public:
 
     void return_void() { core().slot().set(Item()); }
     void unhandled_exception() { core().slot().set(Failure::current()); }
-    std::suspend_never final_suspend() const noexcept {
-        pending_->finishCoroutine();
+    std::suspend_never final_suspend() noexcept {
+        // First: who hears of the end, maybe from in here, finds a generator that has finished.
+        if (owner_ != nullptr) std::exchange(owner_, nullptr)->frame_ = nullptr;
+        const CoreRef item = std::move(pending_);
+        item->finishCoroutine();
         return {};
     }
 
@@ -150,10 +153,10 @@ private:
         if (frame_) frame_.promise().owner_ = this;
     }
     void leave() noexcept {
-        if (!frame_) return;
-        promise_type& body = frame_.promise();
-        body.owner_ = nullptr;
-        if (!body.pending_) frame_.destroy();
+        const auto frame = std::exchange(frame_, nullptr);  // first: the body's locals may ask this for more
+        if (!frame) return;
+        frame.promise().owner_ = nullptr;
+        if (!frame.promise().pending_) frame.destroy();
     }
 
     std::coroutine_handle<promise_type> frame_;

@@ -17,18 +17,22 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
             if (count == 0) return schedule();
         }
         calling = true;
+        cancelled = false;
         const Deferred<void> result = work(count);
-        call = result;
+        if (ended) call = result;  // else the LoopingCall has ended in there, and nobody would let go of it
         result.addCallbacks([keep] { keep->called(); }, [keep](const Failure& failure) { keep->failed(failure); });
+        if (cancelled) result.cancel();  // from inside the function, before there was anything to cancel
     }
 
     /// Somebody cancels what start() returned.
     void cancel() {
         const std::shared_ptr<State> keep = shared_from_this();  // who hears of it may end the LoopingCall
         running = false;
+        cancelled = true;
         if (next.active()) next.cancel();
+        const std::optional<Deferred<void>> mine = ended;  // who hears of it may start anew
         if (const std::optional<Deferred<void>> underWay = call) underWay->cancel();
-        ended.reset();  // a call that goes on all the same has nobody to tell; the Deferred fails with CancelledError
+        if (ended == mine) ended.reset();  // a call that goes on all the same has nobody to tell, and it fails
     }
 
     void stop() {
@@ -90,6 +94,7 @@ struct LoopingCall::State : std::enable_shared_from_this<State> {
     std::optional<Deferred<void>> ended;  ///< what start() returned
     bool running = false;
     bool calling = false;
+    bool cancelled = false;  ///< by cancel(), since the last call began
 };
 
 LoopingCall::LoopingCall(ReactorTime& clock, Work work, bool counting)

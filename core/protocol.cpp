@@ -43,6 +43,7 @@ const std::shared_ptr<Transport>& Protocol::notConnected() noexcept {
 void Protocol::makeConnection(std::shared_ptr<Transport> transport) {
     transport_ = std::move(transport);
     connected_ = true;
+    if (scope_.cancelled()) scope_ = Scope();  // one more connection of the same protocol
     connectionMade();
 }
 

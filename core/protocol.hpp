@@ -88,7 +88,7 @@ private:
 
     std::shared_ptr<Transport> transport_ = notConnected();
     std::shared_ptr<Factory> factory_;
-    Scope scope_;
+    [[no_unique_address]] Scope scope_;  // which ends in padding
     bool connected_ = false;
 };
 

@@ -27,19 +27,16 @@ Scope::State& Scope::state() {
 }
 
 DelayedCall Scope::callLater(ReactorTime& clock, Duration delay, Function<void()> function) {
+    if (cancelled_) return {};
     State& s = state();
-    if (s.cancelled) return {};
     prune(s.timers, s.timersToPrune, kFirstPrune, [](const DelayedCall& timer) { return !timer.active(); });
     s.timers.push_back(clock.callLater(delay, std::move(function)));
     return s.timers.back();
 }
 
 void Scope::add(Watched watched) {
+    if (cancelled_) return cancelOne(watched);
     State& s = state();
-    if (s.cancelled) {
-        watched(true);
-        return;
-    }
     prune(s.watched, s.watchedToPrune, kFirstPrune, [](Watched& each) { return each(false); });
     s.watched.push_back(std::move(watched));
 }
@@ -49,23 +46,22 @@ void Scope::report(const Failure& failure) {
         log::critical(failure, "Unhandled error in what was spawned in a scope");
 }
 
+void Scope::cancelOne(Watched& watched) noexcept {
+    try {
+        watched(true);
+    } catch (...) {
+        log::err(Failure::current(), "while cancelling what belonged to a connection");
+    }
+}
+
 void Scope::cancel() noexcept {
-    if (!state_ || state_->cancelled) return;
-    state_->cancelled = true;
-    while (!state_->timers.empty()) {
-        DelayedCall timer = std::move(state_->timers.back());
-        state_->timers.pop_back();
-        if (timer.active()) timer.cancel();
+    cancelled_ = true;
+    const std::unique_ptr<State> all = std::move(state_);  // what is cancelled may end this
+    if (!all) return;
+    for (; !all->timers.empty(); all->timers.pop_back()) {
+        if (all->timers.back().active()) all->timers.back().cancel();
     }
-    while (!state_->watched.empty()) {
-        Watched last = std::move(state_->watched.back());
-        state_->watched.pop_back();
-        try {
-            last(true);
-        } catch (...) {
-            log::err(Failure::current(), "while cancelling what belonged to a connection");
-        }
-    }
+    for (; !all->watched.empty(); all->watched.pop_back()) cancelOne(all->watched.back());
 }
 
 }  // namespace torsion

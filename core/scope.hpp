@@ -21,6 +21,7 @@ public:
         if (this != &other) {
             cancel();
             state_ = std::move(other.state_);
+            cancelled_ = other.cancelled_;
         }
         return *this;
     }
@@ -47,8 +48,11 @@ public:
         watch(deferred.addErrback([](const Failure& failure) { report(failure); }));
     }
 
-    /// Cancels all, the newest first; what is added later is cancelled at once. Exceptions are logged.
+    /// Cancels all, the newest first; what is added later is cancelled at once. Exceptions are logged. What is
+    /// cancelled may destroy this.
     void cancel() noexcept;
+
+    bool cancelled() const noexcept { return cancelled_; }
 
 private:
     /// Something to cancel, if told so. @return whether it is over
@@ -59,7 +63,6 @@ private:
         std::vector<Watched> watched;
         std::size_t timersToPrune = kFirstPrune;
         std::size_t watchedToPrune = kFirstPrune;
-        bool cancelled = false;
     };
 
     /// What is over is forgotten whenever there is this much, and then twice what is left: a scope does not grow with
@@ -67,10 +70,12 @@ private:
     static constexpr std::size_t kFirstPrune = 16;
 
     void add(Watched watched);
+    static void cancelOne(Watched& watched) noexcept;
     static void report(const Failure& failure);
     State& state();
 
     std::unique_ptr<State> state_;  // most connections never need it
+    bool cancelled_ = false;
 };
 
 }  // namespace torsion

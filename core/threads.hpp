@@ -72,8 +72,8 @@ private:
 
 /// Calls @p f with @p args on a thread of @p pool, and gives what it comes to on the reactor's own. To be called there,
 /// too. A call that has begun cannot be stopped: cancelling the Deferred only drops the result (TH-3). If the reactor
-/// or the pool ends first, the Deferred never fires; the pool has to be stopped on the reactor's thread
-/// (twisted.internet.threads.deferToThreadPool).
+/// leaves its loop first, or the pool drops the call, the Deferred never fires. The pool has to be stopped on the
+/// reactor's thread, and before the reactor is destroyed (twisted.internet.threads.deferToThreadPool).
 /// @param pool a ThreadPool, or whatever else has callInThread
 /// @param f must not touch what belongs to the reactor's thread, Deferreds and transports above all
 template <class Pool, class F, class... Args>

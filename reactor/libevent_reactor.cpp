@@ -309,7 +309,7 @@ void LibeventReactor::timed(const std::type_info& culprit, Call&& call) {
     const std::uint64_t begin = detail::ticks();
     call();
     const std::uint64_t took = detail::ticksSince(begin);
-    if (took < slowCallback_) return;
+    if (slowCallback_ == 0 || took < slowCallback_) return;  // the call may have ended the timing
     std::string name = typeName(culprit);
     if (culprit == typeid(TimerHeap)) name = "the timers that were due";
     if (culprit == typeid(ReactorThreads)) name = "a call from a thread";
@@ -526,6 +526,7 @@ void LibeventReactor::installSignals() {
     if (!signalOwner.compare_exchange_strong(nobody, this)) return;
     const auto take = [this](int number) {
         loop_->addSignal(number, [this, number] {
+            turn_.mark();
             const std::string received = std::string("Received SIG") + sigabbrev_np(number);
             exitSignal_ = number;
             if (stopRequested_) {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <coroutine>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,6 +112,43 @@ AsyncGenerator<int> doubled(AsyncGenerator<int> inner) {
         const int twice = *item * 2;
         co_yield twice;
     }
+}
+
+/// An awaitable of another library's, which resumes by the handle.
+struct Foreign {
+    std::coroutine_handle<>* frame;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> suspended) const noexcept { *frame = suspended; }
+    void await_resume() const noexcept {}
+};
+
+AsyncGenerator<int> foreign(std::coroutine_handle<>& frame) {
+    const Foreign other{&frame};
+    co_await other;
+    co_yield 1;
+    co_await other;
+}
+
+Deferred<int> sumAndMore(AsyncGenerator<int>& numbers) {
+    int total = 0;
+    for (;;) {
+        const auto number = co_await numbers.next();
+        if (!number) break;
+        total += *number;
+    }
+    const auto more = co_await numbers.next();
+    co_return more ? -1 : total;
+}
+
+/// Asks its own generator for more when it ends.
+AsyncGenerator<int> nosy(AsyncGenerator<int>*& self, std::optional<Deferred<std::optional<int>>>& more) {
+    struct Local {
+        AsyncGenerator<int>*& self;
+        std::optional<Deferred<std::optional<int>>>& more;
+        ~Local() { more = self->next(); }
+    };
+    const Local local{self, more};
+    co_yield 1;
 }
 
 }  // namespace
@@ -333,4 +371,28 @@ TEST_CASE("a million values take no stack, whether they are there or come in tur
         }
         CHECK(total == kMany);
     });
+}
+
+TEST_CASE("who hears of the end from inside the body finds a generator that has finished") {
+    std::coroutine_handle<> frame;
+    auto generator = foreign(frame);
+    int total = 0;
+    sumAndMore(generator).addCallback([&](int all) { total = all; });
+    frame.resume();
+    frame.resume();
+    CHECK(total == 1);
+    CHECK(generator.finished());
+}
+
+TEST_CASE("a body that is destroyed may ask its generator for more, and gets nothing") {
+    AsyncGenerator<int>* self = nullptr;
+    std::optional<Deferred<std::optional<int>>> more;
+    auto generator = std::make_unique<AsyncGenerator<int>>(nosy(self, more));
+    self = generator.get();
+    static_cast<void>(generator->next());
+    generator.reset();
+    REQUIRE(more.has_value());
+    bool end = false;
+    more->addCallback([&](std::optional<int> item) { end = !item; });
+    CHECK(end);
 }

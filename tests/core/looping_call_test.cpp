@@ -269,3 +269,51 @@ TEST_CASE(
     CHECK(calls == 2);
     CHECK(loop.running());
 }
+
+TEST_CASE("who hears that a LoopingCall was cancelled may start it anew (DC-10, DF-9)") {
+    Clock clock;
+    int calls = 0;
+    LoopingCall loop(clock, [&]() -> Deferred<void> { return ++calls == 1 ? Deferred<void>() : defer::succeed(); });
+    bool stopped = false;
+    const auto first = loop.start(1s);
+    first.addErrback([&] { loop.start(1s, false).addCallback([&] { stopped = true; }); });
+    first.cancel();
+    CHECK(loop.running());
+    clock.advance(1s);
+    CHECK(calls == 2);
+    loop.stop();
+    CHECK(stopped);
+}
+
+TEST_CASE("a LoopingCall may be cancelled by its own function, and then what that returns is, too (DC-10, DF-9)") {
+    Clock clock;
+    std::optional<Deferred<void>> ended;
+    bool callCancelled = false, cancelled = false;
+    LoopingCall loop(clock, [&] {
+        ended->cancel();
+        return Deferred<void>([&](Deferred<void>&) { callCancelled = true; });
+    });
+    ended = loop.start(1s, false);
+    ended->addErrback([&](const Failure& failure) { cancelled = failure.check<defer::CancelledError>(); });
+    clock.advance(1s);
+    CHECK(callCancelled);
+    CHECK(cancelled);
+    CHECK_FALSE(loop.running());
+    CHECK(clock.getDelayedCalls().empty());
+}
+
+TEST_CASE("a LoopingCall that its own function ends keeps nothing alive, though what that returns never fires") {
+    const auto canary = std::make_shared<int>();
+    {
+        Clock clock;
+        std::optional<LoopingCall> loop;
+        loop.emplace(clock, [&loop, canary] {
+            loop.reset();
+            return Deferred<void>();
+        });
+        static_cast<void>(loop->start(1s, false));
+        clock.advance(1s);
+        CHECK_FALSE(loop.has_value());
+    }
+    CHECK(canary.use_count() == 1);
+}

@@ -198,3 +198,49 @@ TEST_CASE("a coroutine that a protocol has spawned ends with the connection, and
     CHECK(trace.back() == "gone");
     CHECK(log.texts.empty());
 }
+
+TEST_CASE("a scope that was empty when it was cancelled is cancelled all the same (CL-1)") {
+    task::Clock clock;
+    Scope scope;
+    scope.cancel();
+    CHECK(scope.cancelled());
+    bool cancelled = false;
+    CHECK_FALSE(scope.callLater(clock, 1s, [] {}).active());
+    scope.spawn(Deferred<void>([&](Deferred<void>&) { cancelled = true; }));
+    CHECK(cancelled);
+    CHECK(clock.getDelayedCalls().empty());
+    const CriticalLog log;
+    scope.watch(Deferred<void>([](Deferred<void>&) { throw ValueError("cannot"); })).addErrback([](const Failure&) {});
+}
+
+TEST_CASE("what a scope cancels may end the scope (CL-1)") {
+    struct Owner {
+        Scope scope;
+    };
+    auto owner = std::make_shared<Owner>();
+    Scope& scope = owner->scope;
+    const Deferred<void> first, second;
+    const std::weak_ptr<Owner> watched = owner;
+    bool cancelled = false;
+    scope.watch(first).addErrback([&] { cancelled = true; });
+    scope.watch(second).addErrback([owner] {});
+    owner.reset();
+    scope.cancel();
+    CHECK(cancelled);
+    CHECK(watched.expired());
+}
+
+TEST_CASE("a protocol that is connected once more has a scope that works (CL-1)") {
+    task::Clock clock;
+    const auto protocol = std::make_shared<Protocol>();
+    bool ran = false;
+    for (int i = 0; i < 2; ++i) {
+        protocol->makeConnection(std::make_shared<testing::StringTransport>());
+        ran = false;
+        protocol->scope().callLater(clock, 1s, [&] { ran = true; });
+        clock.advance(1s);
+        CHECK(ran);
+        protocol->deliverConnectionLost(ConnectionDone());
+        CHECK_FALSE(protocol->scope().callLater(clock, 1s, [] {}).active());
+    }
+}

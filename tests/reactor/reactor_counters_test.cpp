@@ -173,6 +173,12 @@ TEST_CASE("a slow callback is named by its protocol's type, if that was asked fo
         const auto texts = logged([&] { converse<Sleeper>(reactor); });
         CHECK(count(texts, "slow callback") == 0);
     }
+    SUBCASE("turned off by what is timed") {
+        reactor.warnOfSlowCallbacks(15ms);
+        reactor.callLater(0s, [&] { reactor.warnOfSlowCallbacks(0s); });
+        const auto texts = logged([&] { converse<Echo>(reactor); });
+        CHECK(count(texts, "slow callback") == 0);
+    }
     CHECK_THROWS_AS(reactor.warnOfSlowCallbacks(-1ns), ValueError);
 }
 
