@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <torsion/application/connection_end.hpp>
 #include <torsion/core/defer.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/core/type_name.hpp>
@@ -53,11 +54,9 @@ void ClientService::connected(const std::shared_ptr<Protocol>& protocol) {
     attempt_.reset();
     failures_ = 0;
     if (!protocol->connected()) return lost();  // it ended while it was prepared
-    // Its scope ends right after connectionLost: so we hear of it without standing in the way of the data.
-    protocol->scope().watch(Deferred<void>([weak = weak_from_this()](Deferred<void>& over) {
-        over.callback();
+    whenConnectionEnds(clock_, protocol, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) static_cast<ClientService&>(*self).lost();
-    }));
+    });
     state_ = State::connected;
     for (const Waiting& waiting : std::exchange(waiting_, {})) {
         if (!waiting.deferred.called()) waiting.deferred.callback(std::shared_ptr<Protocol>(protocol));

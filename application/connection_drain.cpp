@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include <torsion/core/defer.hpp>
+#include <torsion/application/connection_end.hpp>
 #include <torsion/core/log.hpp>
 #include <torsion/core/protocol.hpp>
 #include <torsion/core/type_name.hpp>
@@ -20,7 +20,7 @@ void ConnectionDrain::tell() {
     told_ += fresh.size();
     for (const std::shared_ptr<Protocol>& protocol : fresh) {
         DrainListener* const listener = protocol->provides<DrainListener>();
-        if (listener == nullptr) continue;
+        if (listener == nullptr || !left_.contains(protocol)) continue;  // what another did may have ended it
         try {
             listener->draining();
         } catch (...) {
@@ -32,18 +32,14 @@ void ConnectionDrain::tell() {
     }
 }
 
-/// A scope ends right after connectionLost: so we hear of that without standing in the way of the data, and connections
-/// need not be listed as long as nobody drains.
 void ConnectionDrain::watch(const std::shared_ptr<Protocol>& protocol) {
-    protocol->scope().watch(Deferred<void>([weak = weak_from_this(), raw = protocol.get()](Deferred<void>& over) {
-        over.callback();
-        if (const auto self = weak.lock()) self->ended(*raw);
-    }));
+    whenConnectionEnds(reactor_, protocol, [weak = weak_from_this(), raw = protocol.get()] {
+        if (const auto self = weak.lock()) self->ended(raw);
+    });
 }
 
-void ConnectionDrain::ended(Protocol& protocol) {
-    if (protocol.connected()) return;  // its own protocol has cancelled the scope: it is there until the time is up
-    left_.erase(protocol.shared_from_this());
+void ConnectionDrain::ended(const Protocol* protocol) {
+    std::erase_if(left_, [protocol](const auto& each) { return each.get() == protocol; });
     if (left_.empty() && allGone_) allGone_();
 }
 

@@ -30,7 +30,7 @@ public:
 
 private:
     void watch(const std::shared_ptr<Protocol>& protocol);
-    void ended(Protocol& protocol);
+    void ended(const Protocol* protocol);
 
     Reactor& reactor_;
     Function<void()> allGone_;

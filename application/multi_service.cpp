@@ -1,13 +1,24 @@
 #include <torsion/application/multi_service.hpp>
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 #include <torsion/core/defer.hpp>
 #include <torsion/core/deferred_list.hpp>
 #include <torsion/core/gather_results.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/core/type_name.hpp>
 
 namespace torsion::service {
+
+namespace {
+
+std::string nameOf(const Service& service) {
+    return service.name().empty() ? "a " + typeName(typeid(service)) : "'" + service.name() + "'";
+}
+
+}  // namespace
 
 MultiService::~MultiService() {
     for (const auto& child : services_) child->parent_ = nullptr;
@@ -50,18 +61,36 @@ std::shared_ptr<Service> MultiService::getServiceNamed(std::string_view name) co
 
 void MultiService::privilegedStartService() {
     Service::privilegedStartService();
-    for (const auto& child : services_) child->privilegedStartService();
+    startAll(&Service::privilegedStartService);
 }
 
 void MultiService::startService() {
-    for (const auto& child : std::vector(services_)) child->startService();
+    startAll(&Service::startService);
     Service::startService();
+}
+
+/// Calls @p how of all, those too that are added meanwhile.
+void MultiService::startAll(void (Service::*how)()) {
+    std::unordered_set<std::shared_ptr<Service>> told;
+    for (;;) {
+        const auto next =
+            std::find_if(services_.begin(), services_.end(), [&](const auto& child) { return !told.contains(child); });
+        if (next == services_.end()) return;
+        const std::shared_ptr<Service> child = *next;
+        told.insert(child);
+        ((*child).*how)();
+    }
 }
 
 Deferred<void> MultiService::whenReady() {
     std::vector<Deferred<void>> rising;
+    const auto failed = std::make_shared<bool>(false);
     for (const auto& child : std::vector(services_)) {
-        rising.push_back(defer::maybeDeferred([child] { return child->whenReady(); }));
+        rising.push_back(
+            defer::maybeDeferred([child] { return child->whenReady(); }).addErrback([failed](const Failure& failure) {
+                // The first failure is the whole's; those that are stopped on account of it are not worth a word.
+                if (!std::exchange(*failed, true) || !failure.check<defer::CancelledError>()) failure.raise();
+            }));
     }
     return defer::gatherResults(std::move(rising)).addErrback([](const Failure& failure) {
         const auto* first = failure.value<defer::FirstError>();
@@ -83,7 +112,7 @@ Deferred<void> MultiService::endAll(Deferred<void> (Service::*how)(), const char
     for (const auto& child : children) {
         ending.push_back(
             defer::maybeDeferred([&] { return ((*child).*how)(); }).addErrback([child, what](const Failure& failure) {
-                const std::string where = std::string(what) + " of '" + child->name() + "'";
+                const std::string where = std::string(what) + " of " + nameOf(*child);
                 if (failure.check<defer::CancelledError>()) {
                     log::warn("No longer waiting for " + where);
                 } else {

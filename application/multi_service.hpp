@@ -52,6 +52,7 @@ public:
     Deferred<void> stopService() override;
 
 private:
+    void startAll(void (Service::*how)());
     Deferred<void> endAll(Deferred<void> (Service::*how)(), const char* what);
 
     std::vector<std::shared_ptr<Service>> services_;

@@ -20,9 +20,15 @@ namespace torsion::service {
 
 namespace {
 
-bool failed(const std::string& address, const std::string& why) {
+Notification failed(const std::string& address, const std::string& why) {
     log::warn("Could not tell the service manager at NOTIFY_SOCKET='" + address + "': " + why);
-    return false;
+    return Notification::failed;
+}
+
+Notification failed(const std::string& address, int error) {
+    failed(address, std::strerror(error));
+    const bool passes = error == EAGAIN || error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM;
+    return passes ? Notification::busy : Notification::failed;
 }
 
 std::optional<std::int64_t> number(const char* name) {
@@ -37,9 +43,11 @@ std::optional<std::int64_t> number(const char* name) {
 
 }  // namespace
 
-bool sdNotify(std::string_view state) {
+bool sdNotify(std::string_view state) { return trySdNotify(state) == Notification::sent; }
+
+Notification trySdNotify(std::string_view state) {
     const char* const variable = std::getenv("NOTIFY_SOCKET");
-    if (variable == nullptr || *variable == '\0') return false;
+    if (variable == nullptr || *variable == '\0') return Notification::unwanted;
     const std::string address = variable;
     if (address[0] != '/' && address[0] != '@') return failed(address, "neither a path nor an abstract name");
     sockaddr_un target{};
@@ -53,10 +61,10 @@ bool sdNotify(std::string_view state) {
         ++length;  // a path ends with a NUL, an abstract name with its length
     }
     const Socket socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) return failed(address, std::strerror(errno));
+    if (!socket) return failed(address, errno);
     const ssize_t sent = ::sendto(socket.descriptor(), state.data(), state.size(), MSG_NOSIGNAL,
                                   reinterpret_cast<const sockaddr*>(&target), static_cast<socklen_t>(length));
-    return sent >= 0 || failed(address, std::strerror(errno));
+    return sent >= 0 ? Notification::sent : failed(address, errno);
 }
 
 std::optional<Duration> watchdogInterval() {

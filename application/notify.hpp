@@ -16,6 +16,13 @@ namespace torsion::service {
 /// @return whether it was sent
 bool sdNotify(std::string_view state);
 
+/// What has become of a message: it was sent, or nobody wants any; the service manager has too many that it has not
+/// read yet, or we too many descriptors, which may pass; or it never will be.
+enum class Notification { sent, unwanted, busy, failed };
+
+/// sdNotify, for those who would try again.
+Notification trySdNotify(std::string_view state);
+
 /// How often the service manager wants to hear "WATCHDOG=1" at least (sd_watchdog_enabled(3): WATCHDOG_USEC, unless
 /// WATCHDOG_PID names another process); none if it does not watch. service::run sends it twice as often.
 std::optional<Duration> watchdogInterval();

@@ -42,11 +42,13 @@ struct RunOptions {
 /// The start: privilegedStartService; if asked for, the change of the user, for good; startService; and when whenReady
 /// has fired, which for a service that listens means that it does, "READY=1" to the service manager.
 ///
+/// One application a reactor; several services are a MultiService.
+///
 /// The end, at SIGTERM or SIGINT (as LibeventReactor takes them) or reactor.stop(): "STOPPING=1"; all services drain(),
 /// those that listen stop that, and each connection that a peer began is told if it is a DrainListener. When all of
 /// these have ended, or drainTime is up, what connections are left are aborted and the services are stopped: clients,
 /// timers and the like, which may be needed until then. A second signal ends the drain at once, and a third the wait
-/// for the services.
+/// for the services. What runs on the reactor's threads is waited for in any case.
 ///
 /// @param makeApplication makes the services, before the reactor runs
 /// @return the status to leave the process with: 0 after a good run; what a task::Exit said, without a word; or, with a

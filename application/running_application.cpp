@@ -17,6 +17,8 @@ namespace torsion::service {
 
 namespace {
 
+constexpr Duration kTellAgain = std::chrono::milliseconds(100);
+
 const logger::Logger& runLog() {
     static const logger::Logger runLog("torsion.application");
     return runLog;
@@ -107,11 +109,17 @@ void RunningApplication::start() {
 void RunningApplication::ready() {
     if (state_ != State::starting || failed_) return;
     state_ = State::running;
-    sdNotify("READY=1");
+    tellReady();
     if (const std::optional<Duration> interval = watchdogInterval()) {
         watchdog_.emplace(reactor_, [] { sdNotify("WATCHDOG=1"); });
         watchdog_->start(*interval / 2);
     }
+}
+
+/// Without this word the service manager would end us one day: so it is repeated until there is room for it.
+void RunningApplication::tellReady() {
+    if (state_ != State::running || trySdNotify("READY=1") != Notification::busy) return;
+    timeLimit_ = reactor_.callLater(kTellAgain, weakly([](RunningApplication& self) { self.tellReady(); }));
 }
 
 void RunningApplication::fail(int status, const Failure& failure) {
@@ -134,8 +142,10 @@ void RunningApplication::fail(int status, const Failure& failure) {
 // The end.
 
 Deferred<void> RunningApplication::shutDown() {
+    if (timeLimit_.active()) timeLimit_.cancel();
     if (!begun_) {
         state_ = State::stopped;
+        if (hurryTrigger_) reactor_.removeSystemEventTrigger(*std::exchange(hurryTrigger_, std::nullopt));
         return defer::succeed();
     }
     const Deferred<void> over = shutdown_.emplace();
@@ -159,7 +169,7 @@ void RunningApplication::drain() {
     if (connections_->left() == 0) return;
     const std::string text = "waiting for " + std::to_string(connections_->left()) + " connections to end";
     sdNotify("STATUS=Draining: " + text);
-    runLog().info("Draining: {what}, {time} s at most; a further signal aborts them", logger::field("what", text),
+    runLog().info("Draining: {what}, {time} s at most; a further signal ends that", logger::field("what", text),
                   logger::field("time", inSeconds(time)));
 }
 
@@ -243,6 +253,10 @@ void RunningApplication::listenForHurry() {
     });
 }
 
+void RunningApplication::forgetHurryLater() {
+    reactor_.turn().later(weakly([](RunningApplication& self) { self.hurried_ = false; }));
+}
+
 void RunningApplication::hurry() {
     hurryTrigger_.reset();
     later(&RunningApplication::listenForHurry);  // a trigger fires once, and one added now would at once
@@ -251,7 +265,8 @@ void RunningApplication::hurry() {
     } else if (stopping_) {
         finish();
     } else {
-        hurried_ = true;  // the shutdown has not quite begun
+        hurried_ = true;  // the shutdown begins in the next turn, or this was no signal
+        later(&RunningApplication::forgetHurryLater);
     }
 }
 

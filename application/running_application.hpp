@@ -40,6 +40,7 @@ public:
 private:
     void start();
     void ready();
+    void tellReady();
     void fail(int status, const Failure& failure);
     Deferred<void> shutDown();
     void drain();
@@ -52,6 +53,7 @@ private:
     void giveUpWaiting() noexcept;
     void listenForHurry();
     void hurry();
+    void forgetHurryLater();
     void later(void (RunningApplication::*what)());
     template <class Call>
     auto weakly(Call call);

@@ -19,10 +19,16 @@ void StreamServerEndpointService::listen() {
     failure_.reset();
     const auto self = std::static_pointer_cast<StreamServerEndpointService>(shared_from_this());
     listening_ = endpoint_->listen(factory_).addCallbacks(
-        [self](std::shared_ptr<ListeningPort> port) {
+        [self](const std::shared_ptr<ListeningPort>& port) {
             self->listening_.reset();
-            self->port_ = std::move(port);
-            for (const auto& waiting : std::exchange(self->waiting_, {})) waiting.callback(self->port_);
+            self->port_ = port;
+            for (const auto& waiting : std::exchange(self->waiting_, {})) {
+                if (self->port_ == port) {
+                    waiting.callback(port);
+                } else {  // somebody who heard of it has stopped us
+                    waiting.errback(failureOf<defer::CancelledError>());
+                }
+            }
         },
         [self](const Failure& failure) {
             self->listening_.reset();

@@ -1,9 +1,12 @@
 #include <torsion/application/user_identity.hpp>
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -54,6 +57,14 @@ bool lookUp(int (*find)(Key, Entry*, char*, std::size_t, Entry**), std::type_ide
 
 void demand(int result, const std::string& what) {
     if (result != 0) throw PrivilegeError(what + ": " + std::strerror(errno));
+}
+
+/// Whether the process could take up the right to become another user again, which PR_SET_KEEPCAPS leaves.
+bool mayChangeUser() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    if (::syscall(SYS_capget, &header, sets.data()) != 0) return true;
+    return (sets[0].permitted & (1U << CAP_SETUID)) != 0;
 }
 
 }  // namespace
@@ -109,7 +120,7 @@ void UserIdentity::assume() const {
     demand(::setresgid(gid_, gid_, gid_), "setresgid to gid " + std::to_string(gid_));
     demand(::setresuid(uid_, uid_, uid_), "setresuid to " + who);
     if (!isCurrent()) throw PrivilegeError("the process did not become " + who + ", although the system says so");
-    if (uid_ != 0 && (::seteuid(0) == 0 || ::setuid(0) == 0)) {
+    if (uid_ != 0 && (::seteuid(0) == 0 || ::setuid(0) == 0 || mayChangeUser())) {
         throw PrivilegeError("the process became " + who + ", but can still become root again: capabilities were kept");
     }
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <system_error>
 
+#include <torsion/core/log.hpp>
 #include <torsion/transports/hostname.hpp>
 #include <torsion/transports/unix_lock.hpp>
 #include <torsion/transports/unix_path.hpp>
@@ -43,7 +44,8 @@ public:
         // Only what we have made: somebody else's may have taken its place.
         struct stat now {};
         if (bound_ && ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_) {
-            ::unlink(path_.c_str());
+            if (::unlink(path_.c_str()) != 0)
+                log::warn("Could not remove the socket " + path_ + ": " + systemText(errno));
         }
     }
 

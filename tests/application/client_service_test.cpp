@@ -6,6 +6,7 @@
 #include <torsion/application/client_service.hpp>
 #include <torsion/core/defer.hpp>
 #include <torsion/testing/memory_reactor.hpp>
+#include <torsion/testing/results.hpp>
 #include <torsion/tests/outcome.hpp>
 #include <torsion/transports/tcp_endpoints.hpp>
 
@@ -214,4 +215,19 @@ TEST_CASE("the default policy grows by half up to a minute, and adds up to a sec
         CHECK(delay >= 1500ms);
         CHECK(delay < 2500ms);
     }
+}
+
+TEST_CASE("a protocol that cancels its own scope has one connection all the same (RC-7)") {
+    Setup setup;
+    setup.client->startService();
+    setup.reactor.connectors.back()->succeed();
+    const auto protocol = testing::successResultOf(setup.client->whenConnected());
+    protocol->scope().cancel();
+    setup.reactor.advance(10s);
+    CHECK(setup.attempts() == 1);
+    const auto stopped = setup.client->stopService();
+    CHECK_FALSE(fired(stopped));
+    setup.reactor.advance(100ms);
+    CHECK(fired(stopped));
+    CHECK_FALSE(protocol->connected());
 }

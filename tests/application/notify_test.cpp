@@ -106,3 +106,20 @@ TEST_CASE("notifications go to a path or an abstract name, or are logged as fail
         CHECK(lines.has("Could not tell the service manager"));
     }
 }
+
+TEST_CASE("READY is repeated while the service manager has too much to read") {
+    ServiceManager manager;
+    LoggedErrors errors;
+    Lines lines;
+    while (sdNotify("STATUS=busy")) {
+    }
+    Served<Plain> served;
+    CHECK(lines.has("Could not tell the service manager"));
+    CHECK(manager.all().find("READY=1") == std::string::npos);
+    served.reactor.advance(100ms);
+    CHECK(manager.all() == "READY=1 ");
+    served.reactor.advance(10s);
+    CHECK(manager.all().empty());
+    served.stop();
+    served.isOver();
+}

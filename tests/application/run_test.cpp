@@ -329,3 +329,62 @@ TEST_CASE("a reactor knows the connections that peers began, on every kind of po
     }
     CHECK(said.empty());
 }
+
+namespace {
+
+/// Ends its own scope before its connection.
+class Tidy : public Draining {
+public:
+    using Draining::Draining;
+    void draining() override {
+        scope().cancel();
+        Draining::draining();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a protocol that cancels its own scope is waited for as others are") {
+    Lines lines;
+    Served<Tidy> served;
+    served.accept();
+    served.stop();
+    served.reactor.advance(100ms);
+    CHECK(served.story.text == "draining done ");
+    CHECK(lines.has("Drained 1 connections, aborted 0"));
+    served.isOver();
+}
+
+TEST_CASE("who hurries while it is told to drain leaves nobody else to be told") {
+    Served<Draining> served;
+    served.story.closes = false;
+    served.story.onDraining = [&] { served.reactor.fireSystemEvent("hurry"); };
+    served.accept();
+    served.accept();
+    served.stop();
+    CHECK(served.story.text == "draining aborted aborted ");
+    served.isOver();
+}
+
+TEST_CASE("a hurry without an end to hurry to is forgotten") {
+    Served<Plain> served;
+    served.hurry();
+    served.reactor.advance(1s);
+    const auto connection = served.accept();
+    served.stop();
+    served.reactor.advance(1s);
+    CHECK(served.running->state() == State::draining);
+    connection->loseConnection();
+    served.reactor.flush();
+    served.isOver();
+}
+
+TEST_CASE("services without a name are named by their type") {
+    Lines lines;
+    Served<Plain> served({.drainTime = 1s});
+    served.application->addService<Noting>(served.services, "")->draining = Deferred<void>();
+    served.stop();
+    served.reactor.advance(1s);
+    CHECK(lines.has("No longer waiting for drain of a torsion::test::Noting"));
+    served.isOver();
+}

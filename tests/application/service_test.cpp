@@ -182,3 +182,63 @@ TEST_CASE("a StreamServerEndpointService that cannot listen says so in the log, 
     CHECK_THROWS_AS(server->startService(), CannotListenError);
     CHECK(logged.size() == 0);
 }
+
+TEST_CASE("services that are added while all start do start, once (SV-1)") {
+    std::string text;
+    class Adding : public Service {
+    public:
+        Adding(MultiService& all, std::string& notes, bool privileged) : all_(all), notes_(notes), first_(privileged) {}
+        void privilegedStartService() override {
+            if (first_) all_.addService<Noting>("early", notes_);
+        }
+        void startService() override {
+            Service::startService();
+            if (!first_) all_.addService<Noting>("late", notes_);
+        }
+
+    private:
+        MultiService& all_;
+        std::string& notes_;
+        bool first_;
+    };
+    const auto all = std::make_shared<MultiService>();
+    all->addService<Adding>(*all, text, true);
+    all->addService<Adding>(*all, text, false);
+    all->privilegedStartService();
+    CHECK(text == "earlyp ");
+    all->startService();
+    CHECK(text == "earlyp early+ late+ ");
+    all->stopService();
+}
+
+TEST_CASE("who hears of the port may stop the service, and the others hear that (SV-5)") {
+    MemoryReactor reactor;
+    const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, 80);
+    const auto server = std::make_shared<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
+    bool heard = false;
+    server->whenListening().addCallback([&](const std::shared_ptr<ListeningPort>&) {
+        heard = true;
+        server->stopService();
+    });
+    const Outcome second(server->whenListening());
+    server->startService();
+    CHECK(heard);
+    CHECK(second.failed<defer::CancelledError>());
+    reactor.flush();
+    CHECK(reactor.leftBehind().empty());
+}
+
+TEST_CASE("services that are stopped before they are ready fail whenReady once, without a word in the log") {
+    MemoryReactor reactor;
+    testing::LoggedErrors logged;
+    const auto all = std::make_shared<MultiService>();
+    for (const int port : {80, 81}) {
+        const auto endpoint = std::make_shared<endpoints::TCP4ServerEndpoint>(reactor, port);
+        all->addService<StreamServerEndpointService>(endpoint, Factory::forProtocol<Protocol>());
+    }
+    bool cancelled = false;
+    all->whenReady().addErrback([&](const Failure& failure) { cancelled = failure.check<defer::CancelledError>(); });
+    all->stopService();
+    CHECK(cancelled);
+    CHECK(logged.size() == 0);
+}
