@@ -41,7 +41,7 @@ TEST_CASE("a signal during the start stops what has started, and nobody hears RE
 
 TEST_CASE("a watchdog hears of the reactor twice in its interval, from READY to the end") {
     ServiceManager manager;
-    const Variable interval("WATCHDOG_USEC", "2000000");
+    const EnvironmentVariable interval("WATCHDOG_USEC", "2000000");
     Served<Plain> served;
     CHECK(manager.all() == "READY=1 WATCHDOG=1 ");
     served.reactor.advance(999ms);
@@ -59,18 +59,18 @@ TEST_CASE("a watchdog hears of the reactor twice in its interval, from READY to 
 
 TEST_CASE("the watchdog's interval is that of this process") {
     CHECK_FALSE(watchdogInterval());
-    const Variable interval("WATCHDOG_USEC", "1500000");
+    const EnvironmentVariable interval("WATCHDOG_USEC", "1500000");
     CHECK(watchdogInterval() == Duration(1500ms));
     {
-        const Variable other("WATCHDOG_PID", "1");
+        const EnvironmentVariable other("WATCHDOG_PID", "1");
         CHECK_FALSE(watchdogInterval());
     }
     {
-        const Variable own("WATCHDOG_PID", std::to_string(::getpid()));
+        const EnvironmentVariable own("WATCHDOG_PID", std::to_string(::getpid()));
         CHECK(watchdogInterval() == Duration(1500ms));
     }
     for (const char* nonsense : {"", "0", "-1", "1s", "9223372036854775807"}) {
-        const Variable bad("WATCHDOG_USEC", nonsense);
+        const EnvironmentVariable bad("WATCHDOG_USEC", nonsense);
         CHECK_FALSE(watchdogInterval());
     }
 }
@@ -91,7 +91,7 @@ TEST_CASE("notifications go to a path or an abstract name, or are logged as fail
         Lines lines;
         for (const std::string& wrong : {std::string("vsock:2:1234"), std::string("relative"),
                                          "/" + std::string(107, 'x'), std::string("/nowhere/at/all")}) {
-            const Variable variable("NOTIFY_SOCKET", wrong);
+            const EnvironmentVariable variable("NOTIFY_SOCKET", wrong);
             lines.text.clear();
             CHECK_FALSE(sdNotify("READY=1"));
             CHECK(lines.has("NOTIFY_SOCKET='" + wrong + "'"));

@@ -23,6 +23,7 @@
 #include <torsion/reactor/react.hpp>
 #include <torsion/testing/logged_errors.hpp>
 #include <torsion/testing/memory_reactor.hpp>
+#include <torsion/tests/environment_variable.hpp>
 #include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/credentials.hpp>
 #include <torsion/transports/socket.hpp>
@@ -37,18 +38,6 @@ using namespace std::chrono_literals;
 using testing::LoggedErrors;
 using testing::MemoryReactor;
 using State = RunningApplication::State;
-
-/// A variable of the environment, for a while.
-class Variable {
-public:
-    Variable(const char* name, const std::string& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-    ~Variable() { ::unsetenv(name_); }
-
-private:
-    const char* name_;
-};
 
 /// The service manager's end of NOTIFY_SOCKET.
 class ServiceManager {
@@ -82,7 +71,7 @@ public:
 private:
     test::TemporaryFolder folder_;
     Socket socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-    std::optional<Variable> variable_;
+    std::optional<EnvironmentVariable> variable_;
 };
 
 /// What is logged, a line each.

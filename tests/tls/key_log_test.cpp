@@ -15,6 +15,7 @@
 #include <torsion/core/error.hpp>
 #include <torsion/core/file.hpp>
 #include <torsion/core/log.hpp>
+#include <torsion/tests/environment_variable.hpp>
 #include <torsion/tests/temporary_folder.hpp>
 #include <torsion/tests/tls/resumption_fixture.hpp>
 
@@ -22,20 +23,9 @@ using namespace torsion;
 using namespace torsion::ssl;
 using namespace torsion::ssl::test;
 using Folder = torsion::test::TemporaryFolder;
+using torsion::test::EnvironmentVariable;
 
 namespace {
-
-/// Sets an environment variable for a while.
-class Variable {
-public:
-    Variable(const char* name, const std::string& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-    ~Variable() { ::unsetenv(name_); }
-
-private:
-    const char* name_;
-};
 
 /// What is logged meanwhile, from warnings up.
 class Complaints {
@@ -197,7 +187,7 @@ TEST_CASE("a key log that cannot be written complains once, and the connections 
 TEST_CASE("SSLKEYLOGFILE counts if it is asked for, and not otherwise (NSS key log format)") {
     const Folder folder;
     const std::string path = folder.file("keys");
-    const Variable variable("SSLKEYLOGFILE", path);
+    const EnvironmentVariable variable("SSLKEYLOGFILE", path);
     REQUIRE(shake(optionsForClientTLS("example.com", exampleCertificate()), CertificateOptions(server())).ok());
     CHECK_FALSE(std::filesystem::exists(path));
     const CertificateOptions options(server(TLSVersion::TLSv1_2).keyLogFromEnvironment());
@@ -208,11 +198,11 @@ TEST_CASE("SSLKEYLOGFILE counts if it is asked for, and not otherwise (NSS key l
 TEST_CASE("SSLKEYLOGFILE that is empty or names what cannot be opened gives no key log (NSS key log format)") {
     CHECK_FALSE(KeyLog::fromEnvironment());
     {
-        const Variable variable("SSLKEYLOGFILE", "");
+        const EnvironmentVariable variable("SSLKEYLOGFILE", "");
         CHECK_FALSE(KeyLog::fromEnvironment());
     }
     const Folder folder;
-    const Variable variable("SSLKEYLOGFILE", folder.file("missing") + "/keys");
+    const EnvironmentVariable variable("SSLKEYLOGFILE", folder.file("missing") + "/keys");
     Complaints complaints;
     CHECK_FALSE(KeyLog::fromEnvironment());
     CHECK(complaints.count("which SSLKEYLOGFILE names") == 1);
