@@ -14,6 +14,7 @@
 
 #include "critical_log.hpp"
 #include "small_stack.hpp"
+#include "witness.hpp"
 
 using namespace torsion;
 using namespace std::chrono_literals;
@@ -24,15 +25,6 @@ using Trace = std::vector<std::string>;
 using Numbers = defer::DeferredQueue<int>;
 
 constexpr int kMany = 1'000'000;
-
-/// Tells when a body's locals die.
-struct Witness {
-    explicit Witness(int& count) : count_(&count) { ++*count_; }
-    Witness(const Witness&) = delete;
-    Witness& operator=(const Witness&) = delete;
-    ~Witness() { --*count_; }
-    int* count_;
-};
 
 AsyncGenerator<int> upTo(int end, int& alive) {
     const Witness witness(alive);

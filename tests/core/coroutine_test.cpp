@@ -10,21 +10,13 @@
 #include <torsion/core/race.hpp>
 
 #include "critical_log.hpp"
+#include "witness.hpp"
 
 using namespace torsion;
 
 namespace {
 
 using Trace = std::vector<std::string>;
-
-/// Tells when a frame's locals die.
-struct Witness {
-    explicit Witness(int& count) : count_(&count) { ++*count_; }
-    Witness(const Witness&) = delete;
-    Witness& operator=(const Witness&) = delete;
-    ~Witness() { --*count_; }
-    int* count_;
-};
 
 Deferred<int> plusOne(Deferred<int> d) {
     const int x = co_await std::move(d);
