@@ -153,6 +153,7 @@ public:
 
     /// Calls @p function on the reactor's thread, in order of the calls (TH-1). From any thread, also before run().
     /// After the reactor has stopped the function waits for the next run() or dies with the reactor, on its thread.
+    /// It may be what ends the reactor: that is not gone before this call has let go of it.
     virtual void callFromThread(Function<void()> function) = 0;
 
     /// Makes the loop go round. From any thread.

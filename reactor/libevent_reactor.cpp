@@ -460,17 +460,23 @@ std::shared_ptr<Connector> LibeventReactor::connectSSL(const std::string& host, 
 
 void LibeventReactor::callFromThread(Function<void()> function) {
     if (!function) throw ValueError("callFromThread needs a function to call");
-    {
-        const std::lock_guard lock(shared_->mutex);
-        shared_->calls.push_back(std::move(function));
-    }
-    // The lock has shown us whether these calls have been taken since: then the flag was lowered before.
-    if (!wakeUpPending_.load(std::memory_order_relaxed)) wakeUp();
+    const std::lock_guard lock(shared_->mutex);
+    shared_->calls.push_back(std::move(function));
+    raiseWakeUp();
 }
 
 void LibeventReactor::wakeUp() {
-    // One write is enough until the loop has seen it, and none if it looks at the flag before it waits.
-    if (!wakeUpPending_.exchange(true) && asleep_) loop_->wakeUp();
+    const std::lock_guard lock(shared_->mutex);
+    raiseWakeUp();
+}
+
+/// Under the lock: what is posted may be the end of this reactor, whose destructor waits for the lock before the
+/// descriptor is closed that is written to here.
+void LibeventReactor::raiseWakeUp() {
+    // One write is enough until the loop has seen it, and none if it looks at the flag before it waits. The lock has
+    // shown us whether the calls have been taken since: then the flag was lowered before.
+    if (wakeUpPending_.load(std::memory_order_relaxed) || wakeUpPending_.exchange(true)) return;
+    if (asleep_) loop_->wakeUp();
 }
 
 void LibeventReactor::runThreadCalls() {

@@ -105,6 +105,7 @@ private:
     void countTurn() noexcept;
     template <class Call>
     void timed(const std::type_info& culprit, Call&& call);
+    void raiseWakeUp();
     void runThreadCalls();
     void disconnectAll(const Failure& reason);
     void beginShutdown();

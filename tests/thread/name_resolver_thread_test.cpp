@@ -152,7 +152,7 @@ TEST_CASE("a posted answer that is never run frees what it holds with the reacto
 }
 
 TEST_CASE("a stuck look-up holds up the end for kShutdownPatience and no longer (TH-6)") {
-    PostedReactor reactor;
+    testing::MemoryReactor reactor;
     const auto gate = std::make_shared<Gate>();  // the thread outlives the resolver
     const auto begin = std::chrono::steady_clock::now();
     {

@@ -13,9 +13,12 @@ namespace torsion::test {
 /// A MemoryReactor whose test can wait for what other threads post.
 class PostedReactor : public testing::MemoryReactor {
 public:
+    /// What a thread posts may be what the test waits for to end us: not before that thread has let go.
+    ~PostedReactor() override { const std::lock_guard lock(mutex_); }
+
     void callFromThread(Function<void()> function) override {
-        MemoryReactor::callFromThread(std::move(function));
         const std::lock_guard lock(mutex_);
+        MemoryReactor::callFromThread(std::move(function));
         ++posted_;
         came_.notify_one();
     }

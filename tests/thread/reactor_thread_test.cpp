@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -109,6 +110,27 @@ TEST_CASE("stop may be called from any thread") {
     reactor.run(false);
     thread.join();
     CHECK(!reactor.running());
+}
+
+TEST_CASE("what a thread posts may be the end of the reactor that it is posted to") {
+    std::atomic<int> ended{0};
+    for (int round = 0; round < 200; ++round) {
+        std::promise<LibeventReactor*> made;
+        std::thread thread([&] {
+            LibeventReactor reactor;
+            reactor.callWhenRunning([&] { made.set_value(&reactor); });
+            reactor.run(false);
+            ++ended;
+        });
+        LibeventReactor& reactor = *made.get_future().get();
+        if (round % 2 == 0) {
+            reactor.callFromThread([&] { reactor.stop(); });
+        } else {
+            reactor.stop();
+        }
+        thread.join();
+    }
+    CHECK(ended == 200);
 }
 
 TEST_CASE("two reactors run on two threads and post to each other") {
