@@ -36,7 +36,7 @@ public:
     void append(BytesView data) { behind_.append(data); }
 
     std::size_t size() const noexcept { return held_.size() - heldBegin_ + lent_.size() + behind_.size(); }
-    bool empty() const noexcept { return size() == 0; }
+    bool empty() const noexcept { return lent_.empty() && heldBegin_ == held_.size() && behind_.empty(); }
 
     /// Takes the first line if all of it lies in the delivery and nothing older waits, which is nearly always so, and
     /// if it has at most @p longest octets. @return whether @p line was set
@@ -73,11 +73,13 @@ public:
     }
 
     /// @p line with the @p delimiter behind it where both lie as they came, if it is the line that takeLine has given
-    /// last, in one delivery: to send it back, or on, it needs no copy. Empty if it is not.
+    /// last, in one delivery: to send it back, or on, it needs no copy. Empty if it is not, or the delimiter is a long
+    /// one.
     BytesView asReceived(BytesView line, BytesView delimiter) const noexcept {
         const char* const end = line.data() + line.size();
-        const bool inFront = lent_.data() == end + delimiter.size() && std::less_equal<>()(lentBegin_, line.data());
-        if (!inFront || delimiter.empty() || *end != delimiter[0] || !startsWith(end, delimiter)) return {};
+        if (lent_.data() != end + delimiter.size() || !std::less_equal<>()(lentBegin_, line.data())) return {};
+        if (delimiter.empty() || delimiter.size() > 2 || *end != delimiter[0]) return {};
+        if (delimiter.size() == 2 && end[1] != delimiter[1]) return {};
         return {line.data(), line.size() + delimiter.size()};
     }
 

@@ -11,12 +11,8 @@ void LineReceiver::rawDataReceived(BytesView) {
 void LineReceiver::lineLengthExceeded(BytesView) { transport().loseConnection(); }
 
 void LineReceiver::sendLine(BytesView line) {
-    const BytesView whole = buffer_.asReceived(line, delimiter);
-    if (!whole.empty()) {
-        transport().write(whole);
-    } else {
-        detail::writeLine(transport(), line, delimiter);
-    }
+    if (const BytesView whole = buffer_.asReceived(line, delimiter); !whole.empty()) return transport().write(whole);
+    detail::writeLine(transport(), line, delimiter);
 }
 
 void LineReceiver::dataReceived(BytesView data) {

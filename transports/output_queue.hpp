@@ -28,16 +28,18 @@ public:
 
     /// The same without a copy, for as long as @p data stays what it is: until then keep() or clear() must be called.
     /// So what is sent back as it came, mostly whole, is never copied.
-    void lend(BytesView data) {
+    /// @return false if it stands neither alone nor where the loan before it ends: then it has to be appended
+    [[nodiscard]] bool lend(BytesView data) noexcept {
         if (size_ == 0) {
             lent_ = data;
-        } else if (size_ == lent_.size() && lent_.data() + lent_.size() == data.data()) {
-            lent_ = {lent_.data(), size_ + data.size()};  // it goes on where the loan ends
+        } else if (size_ == lent_.size() && lent_.data() + size_ == data.data()) {
+            lent_ = {lent_.data(), size_ + data.size()};
             ++turn_.counters().writesCoalesced;
         } else {
-            return append(data);
+            return false;
         }
         size_ += data.size();
+        return true;
     }
 
     /// Copies what is lent and still waits.

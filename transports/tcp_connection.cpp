@@ -87,7 +87,7 @@ public:
 
 protected:
     void writeView(BytesView data) override { connection_.rawWrite(data); }
-    void writeOwned(Bytes&& data) override { connection_.rawWrite(std::move(data)); }
+    void writeOwned(Bytes&& data) override { connection_.rawQueue(std::move(data)); }
 
 private:
     Connection& connection_;
@@ -202,19 +202,26 @@ inline bool Connection::beingDelivered(BytesView data) const noexcept {
     return notAfter(buffer.data(), data.data()) && notAfter(data.data() + data.size(), buffer.data() + buffer.size());
 }
 
+/// What goes back as it came takes the short way: a flush follows the callback anyway, and a loan is never so long that
+/// a producer would have to be told.
+inline void Connection::rawWrite(BytesView data) {
+    static_assert(Turn::kReadSize <= kHighWater);
+    const bool open = connected_ && !aborted_ && !failed_ && !writeClosing_;
+    if (!delivering_ || !open || data.empty() || output_.size() > outputLimit_ || !beingDelivered(data) ||
+        !output_.lend(data)) {
+        rawQueue(data);
+    }
+}
+
+void Connection::rawQueue(BytesView data) { rawAppend(data); }
+
+void Connection::rawQueue(Bytes&& data) { rawAppend(std::move(data)); }
+
 template <class Data>
-void Connection::rawWrite(Data&& data) {
+void Connection::rawAppend(Data&& data) {
     if (!takesWrites() || data.empty()) return;
     if (output_.size() > outputLimit_) return limitExceeded();
-    if constexpr (std::is_same_v<std::remove_cvref_t<Data>, BytesView>) {
-        if (delivering_ && beingDelivered(data)) {
-            output_.lend(data);
-        } else {
-            output_.append(data);
-        }
-    } else {
-        output_.append(std::forward<Data>(data));
-    }
+    output_.append(std::forward<Data>(data));
     if (!inCallback_) scheduleFlush();
     if (output_.size() > kHighWater) tooMuchWaits();
 }
@@ -245,7 +252,7 @@ void Connection::writeOwned(Bytes&& data) {
     if (tls_) {
         tls_->write(std::move(data));
     } else {
-        rawWrite(std::move(data));
+        rawQueue(std::move(data));
     }
 }
 

@@ -104,8 +104,11 @@ private:
     void rawUnregisterProducer();
     void rawPauseProducing();
     void rawResumeProducing();
+    void rawWrite(BytesView data);
+    [[gnu::noinline]] void rawQueue(BytesView data);  // or the short way would pay for the registers that it needs
+    void rawQueue(Bytes&& data);
     template <class Data>
-    void rawWrite(Data&& data);
+    void rawAppend(Data&& data);
     bool beingDelivered(BytesView data) const noexcept;
     void limitExceeded();
     void tooMuchWaits();
