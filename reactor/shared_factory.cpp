@@ -43,8 +43,8 @@ private:
 
 SharedFactory::SharedFactory(std::shared_ptr<Factory> factory) : state_(std::make_shared<State>(std::move(factory))) {
     if (!state_->factory) throw ValueError("SharedFactory needs a factory");
-    if (dynamic_cast<const WrappingFactory*>(state_->factory.get()) != nullptr) {
-        throw TypeError(typeName(typeid(*state_->factory.get())) +
+    if (const auto* const wrapping = dynamic_cast<const WrappingFactory*>(state_->factory.get()); wrapping != nullptr) {
+        throw TypeError(typeName(typeid(*wrapping)) +
                         " is a WrappingFactory, which serves one reactor: make one for each reactor of the pool");
     }
 }
