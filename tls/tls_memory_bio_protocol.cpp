@@ -13,13 +13,6 @@ namespace torsion {
 
 namespace {
 
-/// How many records are put together before the transport below gets them: 64 KiB of them.
-constexpr std::size_t kFlight = 4;
-/// More than what encryption adds to a record.
-constexpr std::size_t kRoomForOverhead = 128;
-/// Room for a few small writes; what has less is not kept for the next one (Turn::giveBytes).
-constexpr std::size_t kSmallWrites = 2048;
-
 ssl::SessionOptions sessionOptions(const std::shared_ptr<WrappingFactory>& factory) {
     ssl::SessionOptions options;
     if (factory) options.acceptableProtocols = factory->acceptableProtocols();
@@ -133,6 +126,7 @@ void TLSMemoryBIOProtocol::process(BytesView input) {
 
 void TLSMemoryBIOProtocol::readAll() {
     const Turn::Lease scratch(turn());
+    std::shared_ptr<Protocol> receiver;  // it may be spliced out while it runs
     while (alive() && !closeReceived_) {
         if (paused_) {
             held_.assign(engine_.unread());
@@ -140,7 +134,10 @@ void TLSMemoryBIOProtocol::readAll() {
         }
         std::size_t got = 0;
         switch (engine_.read(scratch.block(), got)) {
-            case ssl::Engine::Outcome::ok: deliver(BytesView(scratch.block().data(), got)); break;
+            case ssl::Engine::Outcome::ok:
+                if (receiver != wrappedProtocol()) receiver = wrappedProtocol();
+                deliver(BytesView(scratch.block().data(), got), *receiver);
+                break;
             case ssl::Engine::Outcome::wantsInput: return;
             case ssl::Engine::Outcome::closed: heardClose(); return;
             case ssl::Engine::Outcome::failed: fail(engine_.failure()); return;
@@ -148,11 +145,19 @@ void TLSMemoryBIOProtocol::readAll() {
     }
 }
 
-void TLSMemoryBIOProtocol::deliver(BytesView plaintext) {
+void TLSMemoryBIOProtocol::deliver(BytesView plaintext, Protocol& receiver) {
     if (discarding_ || plaintext.empty()) return;
     traffic_.plaintextReceived += plaintext.size();
-    const std::shared_ptr<Protocol> receiver = wrappedProtocol();  // it may be spliced out while it runs
-    receiver->dataReceived(plaintext);
+    delivered_ = plaintext;
+    try {
+        receiver.dataReceived(plaintext);
+    } catch (...) {
+        delivered_ = {};
+        keepLent();
+        throw;
+    }
+    delivered_ = {};
+    keepLent();
 }
 
 void TLSMemoryBIOProtocol::heardClose() {
@@ -256,7 +261,7 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     expectNothing();
     if (!handshakeDone_) ++turn().counters().handshakesFailed;
     over_ = true;
-    pending_.clear();
+    dropWaiting();
     held_.clear();
     Failure reason = lost;
     if (lost.check<ConnectionDone>() && !closeReceived_) {
@@ -272,127 +277,6 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     if (connects_ == Connects::whenVerified) setWrappedProtocol(nullptr);  // it was never connected
     ProtocolWrapper::connectionLost(reason);
     settle(&reason);
-}
-
-// Output.
-
-bool TLSMemoryBIOProtocol::takesWrites() const noexcept {
-    return alive() && !closeSent_ && (!closing_ || producer_);  // TLS-7
-}
-
-/// While one is there, what is written waits.
-class TLSMemoryBIOProtocol::Encrypting {
-public:
-    explicit Encrypting(TLSMemoryBIOProtocol& layer) noexcept : layer_(layer) { layer_.encrypting_ = true; }
-    Encrypting(const Encrypting&) = delete;
-    Encrypting& operator=(const Encrypting&) = delete;
-    ~Encrypting() {
-        layer_.encrypting_ = false;
-        layer_.flight_ = nullptr;
-    }
-
-private:
-    TLSMemoryBIOProtocol& layer_;
-};
-
-void TLSMemoryBIOProtocol::writeOwned(Bytes&& data) {
-    if (!takesWrites()) return;  // after the loss there may be no turn any more
-    writeView(data);
-    turn().giveBytes(std::move(data));
-}
-
-void TLSMemoryBIOProtocol::writeView(BytesView data) {
-    if (!takesWrites() || data.empty()) return;
-    if (bufferedBytes() > outputLimit_) {
-        fail(OutputLimitExceeded(std::to_string(bufferedBytes()) + " octets wait, the limit is " +
-                                 std::to_string(outputLimit_)));
-        transport().abortConnection();
-        return;
-    }
-    traffic_.plaintextWritten += data.size();
-    const std::size_t record = ssl::Engine::kRecordSize;
-    if (pending_.size() + data.size() < record || !mayEncrypt()) {
-        gather(data);
-        schedule();
-        return;
-    }
-    // Whole records go at once, the last part of a write waits for more.
-    Bytes begun = std::exchange(pending_, Bytes());
-    if (!begun.empty()) {
-        const BytesView filling = data.substr(0, (record - begun.size() % record) % record);
-        begun.append(filling);
-        data.remove_prefix(filling.size());
-    }
-    const std::size_t whole = data.size() / record * record;
-    gather(data.substr(whole));  // first, so that what a producer writes when it is told to pause comes behind it
-    {
-        const Encrypting encrypting(*this);
-        encrypt(begun);
-        encrypt(data.substr(0, whole));  // from where it is
-    }
-    turn().giveBytes(std::move(begun));
-    if (!alive()) return;
-    if (pending_.size() >= record) flush();
-    if (!pending_.empty()) schedule();
-}
-
-/// Keeps @p data for a record that is not full yet.
-void TLSMemoryBIOProtocol::gather(BytesView data) {
-    if (data.empty()) return;
-    if (pending_.empty() && pending_.capacity() < kSmallWrites) {
-        pending_ = turn().takeBytes();
-        pending_.reserve(kSmallWrites);
-    }
-    pending_.append(data);
-}
-
-void TLSMemoryBIOProtocol::schedule() {
-    if (!processing_) turn().atEnd(*this, depth_);
-}
-
-void TLSMemoryBIOProtocol::endOfTurn() noexcept {
-    flush();
-    finishClosing();
-}
-
-void TLSMemoryBIOProtocol::flush() {
-    while (alive() && !pending_.empty() && mayEncrypt()) {
-        Bytes data = std::exchange(pending_, Bytes());  // a producer that is told to pause may write
-        {
-            const Encrypting encrypting(*this);
-            encrypt(data);
-        }
-        turn().giveBytes(std::move(data));
-    }
-}
-
-/// Within an Encrypting. The records of a large write go to the transport below together: if that is TLS, too, it fills
-/// its own records with them, and if it is a socket they need not be copied again.
-void TLSMemoryBIOProtocol::encrypt(BytesView data) {
-    const std::size_t record = ssl::Engine::kRecordSize;
-    while (alive() && !data.empty()) {
-        const BytesView part = data.substr(0, kFlight * record);
-        data.remove_prefix(part.size());
-        Bytes flight;
-        if (part.size() > record) {
-            flight = turn().takeBytes();
-            flight.reserve(part.size() + (kFlight + 1) * kRoomForOverhead);
-            flight_ = &flight;
-        }
-        const ssl::Engine::Outcome outcome = engine_.write(part);
-        flight_ = nullptr;
-        if (!flight.empty()) transport().write(std::move(flight));
-        if (outcome != ssl::Engine::Outcome::ok) fail(engine_.failure());
-    }
-}
-
-void TLSMemoryBIOProtocol::ciphertext(BytesView data) {
-    traffic_.ciphertextWritten += data.size();
-    if (flight_ != nullptr) {
-        flight_->append(data);
-    } else {
-        transport().write(data);
-    }
 }
 
 // The end.
@@ -505,7 +389,7 @@ void TLSMemoryBIOProtocol::abortConnection() {
     setDisconnecting();
     discarding_ = true;
     over_ = true;
-    pending_.clear();
+    dropWaiting();
     expectNothing();
     transport().abortConnection();
 }
@@ -523,7 +407,7 @@ void TLSMemoryBIOProtocol::fail(const Failure& reason) {
     if (!alive()) return;
     over_ = true;
     discarding_ = true;
-    pending_.clear();
+    dropWaiting();
     expectNothing();
     setDisconnecting();
     broken();
@@ -551,7 +435,7 @@ std::string TLSMemoryBIOProtocol::tlsCipher() const {
     return handshakeDone_ ? engine_.session().cipher() : std::string();
 }
 
-std::size_t TLSMemoryBIOProtocol::bufferedBytes() const { return pending_.size() + waitingBelow(); }
+std::size_t TLSMemoryBIOProtocol::bufferedBytes() const { return waitingHere() + waitingBelow(); }
 
 void TLSMemoryBIOProtocol::startTLS(const ssl::ContextFactory&, TLSRole, Residue) {
     throw RuntimeError("TLS is on already: to put TLS inside TLS, wrap the factory in an OnionFactory");

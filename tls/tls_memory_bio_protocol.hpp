@@ -102,7 +102,10 @@ public:
     void setTcpKeepAlive(bool enabled) override { tcp().setTcpKeepAlive(enabled); }
     void setFinishWriting(bool enabled) override { tcp().setFinishWriting(enabled); }
     /// Of what waits here and below. The transport below is not asked for a limit of its own any more.
-    void setOutputLimit(std::size_t octets) override { outputLimit_ = octets; }
+    void setOutputLimit(std::size_t octets) override {
+        outputLimit_ = octets;
+        freeUpTo_ = 0;
+    }
     void setCloseTimeout(Duration timeout) override { tcp().setCloseTimeout(timeout); }
     std::size_t bufferedBytes() const override;
 
@@ -157,8 +160,13 @@ private:
     void settle(const Failure* failure);
     void later(void (TLSMemoryBIOProtocol::*work)());
     void tellWriteConnectionLost();
-    void deliver(BytesView plaintext);
+    void deliver(BytesView plaintext, Protocol& receiver);
     class Encrypting;
+    bool lend(BytesView data) noexcept;
+    void keepLent();
+    void dropWaiting() noexcept;
+    bool tooMuchWaits();
+    [[gnu::noinline]] void queue(BytesView data);  // or the short way would pay for the registers that it needs
     void gather(BytesView data);
     void encrypt(BytesView data);
     void finishClosing();
@@ -170,7 +178,8 @@ private:
     void expect(Duration timeout, Function<void()> otherwise);
     void expectNothing();
     void goOnAfterPause();
-    bool takesWrites() const noexcept;
+    bool takesWrites() const noexcept { return alive() && !closeSent_ && (!closing_ || producer_); }  // TLS-7
+    std::size_t waitingHere() const noexcept { return pending_.size() + lent_.size(); }
     std::size_t waitingBelow() const { return below_ != nullptr ? below_->bufferedBytes() : 0; }
     bool alive() const noexcept { return connected() && !over_; }
     /// Whether ciphertext is being made: what is written meanwhile, by a producer that is told to pause, waits.
@@ -181,12 +190,15 @@ private:
     std::shared_ptr<const ssl::ContextFactory> options_;
     ssl::Engine engine_;
     Bytes pending_;            ///< plaintext that waits for the handshake or the end of the turn
+    BytesView delivered_;      ///< what the wrapped protocol is being given
+    BytesView lent_;           ///< the part of it that goes back, behind pending_; copied when the delivery ends
     Bytes held_;               ///< ciphertext that came or was left while reading was paused
     Bytes* flight_ = nullptr;  ///< where the records of one write are put together, while it is encrypted
     std::shared_ptr<ProducerMembrane> producer_;
     DelayedCall timeout_;  ///< of the handshake, then of the close
     TLSTraffic traffic_;
     std::size_t outputLimit_ = kDefaultOutputLimit;
+    std::size_t freeUpTo_ = 0;             ///< as long as less waits here, what waits below need not be asked
     TCPTransport* below_ = nullptr;        ///< the ability of the transport below, looked up once
     std::vector<Deferred<void>> waiting_;  ///< of established()
     unsigned depth_ = 0;
