@@ -132,24 +132,23 @@ def draw(data, folder):
 def draw_ratios(data, pyplot, save):
     """Grouped bars: cases side by side, and in each the peers, torsion with its number."""
     columns = [peer for peer in summary.columns_of(data) if peer not in ("epoll", "twisted")]
-    costs = {}
+    medians = {}
     for case in table.CASES:
-        each = {peer: summary.median_cost(summary.runs_of(data, "case", case=case.name, peer=peer))
-                for peer in [*columns, "epoll"]}
-        if each["epoll"]:
-            costs[case.name] = {peer: value / each["epoll"] for peer, value in each.items() if value}
-    if not costs or not columns:
+        each = {peer: summary.median_ratio(data, case.name, peer) for peer in columns}
+        if any(each.values()):
+            medians[case.name] = {peer: value for peer, value in each.items() if value}
+    if not medians:
         return
     figure, axes = pyplot.subplots(figsize=(11, 4.2))
     width = 0.8 / len(columns)
     for index, peer in enumerate(columns):
-        present = [(place, ratios[peer]) for place, ratios in enumerate(costs.values()) if peer in ratios]
+        present = [(place, ratios[peer]) for place, ratios in enumerate(medians.values()) if peer in ratios]
         bars = axes.bar([place + (index - (len(columns) - 1) / 2) * width for place, _ in present],
                         [ratio for _, ratio in present], width, color=COLOURS[peer], label=peer)
         if peer == "torsion":
             axes.bar_label(bars, fmt="%.2f", fontsize=6, padding=1)
     axes.axhline(1, color=COLOURS["epoll"], linewidth=1, label="epoll")
-    axes.set_xticks(range(len(costs)), [name.replace("/", "\n") for name in costs], fontsize=7)
+    axes.set_xticks(range(len(medians)), [name.replace("/", "\n") for name in medians], fontsize=7)
     axes.set_ylabel("server CPU per unit, ratio to epoll")
     axes.grid(False, axis="x")
     axes.legend(ncols=len(columns) + 1, loc="lower center", bbox_to_anchor=(0.5, 1))

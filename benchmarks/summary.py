@@ -21,6 +21,26 @@ def median_cost(runs):
     return statistics.median(map(cost, runs)) if runs else None
 
 
+def ratios(data, case, peer, base="epoll"):
+    """What a unit cost the one in each round, as a multiple of what it cost the other in the same round."""
+    rounds = {run["round"]: cost(run) for run in runs_of(data, "case", case=case, peer=base)}
+    return [cost(run) / rounds[run["round"]] for run in runs_of(data, "case", case=case, peer=peer)
+            if run["round"] in rounds]
+
+
+def median_ratio(data, case, peer):
+    found = ratios(data, case, peer)
+    return statistics.median(found) if found else None
+
+
+def middle_half_text(values):
+    """Between which the middle half of all lies."""
+    if len(values) < 2:
+        return "–"
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{low:.2f}–{high:.2f}"
+
+
 def time_text(seconds):
     for limit, factor, unit in _SCALES:
         if seconds < limit:
@@ -68,24 +88,24 @@ def _cell(data, kind, case, peer, value, text):
 
 
 def case_rows(data):
-    """One row a case: torsion's cost of a unit, then everybody's ratio to epoll."""
+    """One row a case: torsion's cost of a unit, then everybody's ratio to epoll, and where torsion's mostly lay."""
     columns = columns_of(data)
     rows = []
     for case in table.CASES:
         costs = {peer: median_cost(runs_of(data, "case", case=case.name, peer=peer)) for peer in columns}
         if not any(costs.values()) and not any(failed(data, "case", case.name, peer) for peer in columns):
             continue
-        base = costs.get("epoll")
-        ratios = {peer: costs[peer] / base if base and costs[peer] is not None else None for peer in columns}
+        medians = {peer: median_ratio(data, case.name, peer) for peer in columns}
         units = {run["unit"] for run in runs_of(data, "case", case=case.name)}
-        cells = [_cell(data, "case", case.name, peer, ratios[peer], "{:.2f}".format) for peer in columns]
+        cells = [_cell(data, "case", case.name, peer, medians[peer], "{:.2f}".format) for peer in columns]
         own = costs.get("torsion")
         twisted = costs.get("twisted")
         cells.append(f"{twisted / own:.1f}" if own and twisted else "–")
+        cells.append(middle_half_text(ratios(data, case.name, "torsion")))
         absolute = _cell(data, "case", case.name, "torsion", own,
                          lambda value, each="/".join(units): f"{time_text(value)} / {each}")
         rows.append(Row(case.name, absolute, cells, f"{case.target:.2f}",
-                        _met(ratios.get("torsion"), case.target, failed(data, "case", case.name, "torsion"))))
+                        _met(medians.get("torsion"), case.target, failed(data, "case", case.name, "torsion"))))
     return columns, rows
 
 
@@ -194,7 +214,7 @@ def tables(data):
     result = []
     columns, rows = case_rows(data)
     if rows:
-        result.append(("Server CPU per unit, as a ratio to epoll", ["case", "torsion, absolute", *columns, "twisted / torsion", "target", "met"],
+        result.append(("Server CPU per unit, as a ratio to epoll", ["case", "torsion, absolute", *columns, "twisted / torsion", "torsion's middle half", "target", "met"],
                        [[row.name, row.absolute, *row.cells, row.target, row.met] for row in rows]))
     columns, rows = idle_rows(data)
     if rows:

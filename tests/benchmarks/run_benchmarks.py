@@ -126,6 +126,26 @@ class TheLoad(unittest.TestCase):
             self.assertNotEqual(done.stderr, "")
 
 
+class TheSummary(unittest.TestCase):
+    def test_compares_within_a_round(self):
+        """A machine that is twice as slow in one round, or that leaves one peer out, changes no ratio."""
+        sys.path.insert(0, str(BENCHMARKS))
+        self.addCleanup(sys.path.pop, 0)
+        import summary
+
+        def run(peer, number, seconds):
+            return {"kind": "case", "case": "plain/lines", "peer": peer, "round": number, "units": 10, "unit": "line",
+                    "server_cpu_seconds": seconds}
+        data = {"peers": ["torsion", "epoll", "asio"], "failures": [], "left_out": [], "runs": [
+            run("torsion", 0, 1.1), run("epoll", 0, 1), run("asio", 0, 3),
+            run("epoll", 1, 2), run("torsion", 1, 2.4),
+            run("torsion", 2, 5), run("epoll", 2, 5)]}
+        columns, (row,) = summary.case_rows(data)
+        self.assertEqual(columns, ["torsion", "epoll", "asio"])
+        self.assertEqual(row.cells, ["1.10", "1.00", "3.00", "–", "1.05–1.15"])
+        self.assertEqual((row.target, row.met), ("1.05", "no"))
+
+
 class TheRunner(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
