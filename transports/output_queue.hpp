@@ -47,6 +47,9 @@ public:
         if (!lent_.empty()) keepLent();
     }
 
+    /// All that waits, if it is one loan; empty otherwise.
+    BytesView loan() const noexcept { return size_ == lent_.size() ? lent_ : BytesView(); }
+
     /// The first slices, as many as fit in @p pieces. @return how many there are
     std::size_t peek(std::span<iovec> pieces) const noexcept;
 

@@ -136,7 +136,7 @@ std::optional<Failure> Connection::open(std::shared_ptr<Protocol> protocol, Loss
     return raised;
 }
 
-Protocol& Connection::receiver() noexcept {
+inline Protocol& Connection::receiver() noexcept {
     if (tls_ != nullptr) return *tls_;
     return *protocol_;
 }
@@ -157,7 +157,7 @@ void Connection::readable() {
         inCallback_ = delivering_ = true;
         fenced([&] { receiver().dataReceived({turn.readBuffer().data(), octets}); });
         inCallback_ = delivering_ = false;
-        flush();
+        flushIn(turn);
         output_.keep();
 #ifndef NDEBUG
         std::memset(turn.readBuffer().data(), 0xDD, octets);  // so that a view kept too long is noticed
@@ -270,7 +270,7 @@ void Connection::scheduleFlush() {
 ssize_t Connection::sendPieces(std::size_t& offered) {
     std::array<iovec, kMostPieces> pieces;
     const std::size_t count = output_.peek(pieces);
-    if (count == 1) {  // mostly; and cheaper than a message of one piece
+    if (count == 1) {  // cheaper than a message of one piece
         offered = pieces[0].iov_len;
         return ::send(socket_.descriptor(), pieces[0].iov_base, offered, MSG_NOSIGNAL);
     }
@@ -283,12 +283,13 @@ ssize_t Connection::sendPieces(std::size_t& offered) {
 }
 
 /// @return whether to go on
-bool Connection::sendSome(std::size_t& budget) {
-    std::size_t offered = 0;
-    const ssize_t sent = sendPieces(offered);
+inline bool Connection::sendSome(Turn& turn, std::size_t& budget) {
+    std::size_t offered = output_.loan().size();
+    const ssize_t sent =
+        offered != 0 ? ::send(socket_.descriptor(), output_.loan().data(), offered, MSG_NOSIGNAL) : sendPieces(offered);
     if (sent >= 0) {
         const std::size_t octets = static_cast<std::size_t>(sent);
-        turn_.counters().bytesSent += octets;
+        turn.counters().bytesSent += octets;
         output_.consume(octets);
         budget -= std::min(budget, octets);
         if (rare_ && rare_->stallTimer.active()) rare_->stallTimer.reset(rare_->closeTimeout);
@@ -306,13 +307,15 @@ void Connection::setWriting(bool wanted) {
     watch_->setWriting(wanted);
 }
 
-void Connection::flush() {
+void Connection::flush() { flushIn(turn_); }
+
+void Connection::flushIn(Turn& turn) {
     if (!connected_ || aborted_) return;
     inFlush_ = true;
     const bool hadOutput = !output_.empty();
     if (hadOutput) {
         std::size_t budget = kSendBudget;
-        while (sendSome(budget) && !output_.empty()) {
+        while (sendSome(turn, budget) && !output_.empty()) {
         }
     }
     if (connected_) {

@@ -119,8 +119,9 @@ private:
     bool waitsForProducer() const noexcept;
     void scheduleFlush();
     void flush();
+    [[gnu::always_inline]] inline void flushIn(Turn& turn);  // for readable: every message takes this way
     ssize_t sendPieces(std::size_t& offered);
-    bool sendSome(std::size_t& budget);
+    bool sendSome(Turn& turn, std::size_t& budget);
     void setWriting(bool wanted);
     void flushed(bool hadOutput);
     Producer* producer() const noexcept;
