@@ -126,7 +126,8 @@ class Bench:
         for number in range(self.pace.rounds):
             for index, case in enumerate(case for case in table.CASES if self.wanted_case(case)):
                 turn = (number + index) % len(peers)
-                for peer in peers[turn:] + peers[:turn]:
+                order = peers[turn:] + peers[:turn]
+                for peer in order if number % 2 == 0 else order[::-1]:  # or one would mostly follow another
                     if (number % OTHERS_EVERY == 0 or peer in table.BOTH) and not self.spared(case, peer):
                         self.attempt("case", case.name, peer, lambda: self.one_case(case, peer, number))
 

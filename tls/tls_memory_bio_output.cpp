@@ -123,7 +123,7 @@ void TLSMemoryBIOProtocol::queue(BytesView data) {
 /// Keeps @p data for a record that is not full yet.
 void TLSMemoryBIOProtocol::gather(BytesView data) {
     if (data.empty()) return;
-    if (pending_.empty() && pending_.capacity() < kSmallWrites) {
+    if (pending_.empty() && pending_.capacity() < kSmallWrites) [[unlikely]] {
         pending_ = turn().takeBytes();
         pending_.reserve(kSmallWrites);
     }

@@ -127,25 +127,22 @@ void TLSMemoryBIOProtocol::process(BytesView input) {
 void TLSMemoryBIOProtocol::readAll() {
     const Turn::Lease scratch(turn());
     std::shared_ptr<Protocol> receiver;  // it may be spliced out while it runs
-    while (alive() && !closeReceived_) {
-        if (paused_) {
-            held_.assign(engine_.unread());
+    std::size_t got = 0;
+    while (alive() && !closeReceived_ && !paused_) {
+        // A record goes through more code than a processor's first cache holds: what is rare must not lie between.
+        if (const auto outcome = engine_.read(scratch.block(), got); outcome != ssl::Engine::Outcome::ok) [[unlikely]] {
+            if (outcome == ssl::Engine::Outcome::closed) heardClose();
+            if (outcome == ssl::Engine::Outcome::failed) fail(engine_.failure());
             return;
         }
-        std::size_t got = 0;
-        switch (engine_.read(scratch.block(), got)) {
-            case ssl::Engine::Outcome::ok:
-                if (receiver != wrappedProtocol()) receiver = wrappedProtocol();
-                deliver(BytesView(scratch.block().data(), got), *receiver);
-                break;
-            case ssl::Engine::Outcome::wantsInput: return;
-            case ssl::Engine::Outcome::closed: heardClose(); return;
-            case ssl::Engine::Outcome::failed: fail(engine_.failure()); return;
-        }
+        if (receiver != wrappedProtocol()) [[unlikely]]
+            receiver = wrappedProtocol();
+        deliver(BytesView(scratch.block().data(), got), *receiver);
     }
+    if (alive() && !closeReceived_) held_.assign(engine_.unread());
 }
 
-void TLSMemoryBIOProtocol::deliver(BytesView plaintext, Protocol& receiver) {
+inline void TLSMemoryBIOProtocol::deliver(BytesView plaintext, Protocol& receiver) {
     if (discarding_ || plaintext.empty()) return;
     traffic_.plaintextReceived += plaintext.size();
     delivered_ = plaintext;
