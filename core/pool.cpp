@@ -1,16 +1,10 @@
 #include <torsion/core/pool.hpp>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TORSION_POOL_OFF 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TORSION_POOL_OFF 1
-#endif
-#endif
+#include <torsion/core/plain_memory.hpp>
 
 namespace torsion::detail {
 
-#if defined(TORSION_POOL_OFF)
+#if defined(TORSION_PLAIN_MEMORY)
 
 void* poolAllocate(std::size_t size) { return ::operator new(size); }
 

@@ -1,57 +1,88 @@
 #include <torsion/core/timer_heap.hpp>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include <torsion/core/error.hpp>
 #include <torsion/core/log.hpp>
-#include <torsion/core/pool.hpp>
+#include <torsion/core/timer.hpp>
 
 namespace torsion {
 
-namespace detail {
+namespace {
 
-/// One scheduled call, counted by its handles and by its entries. What cancel and reset look at comes first: they miss
-/// the cache once.
-class Timer {
-public:
-    enum class State : unsigned char { pending, called, cancelled };
+[[noreturn, gnu::cold]] void throwNotPending(const detail::Timer* timer) {
+    if (timer != nullptr && timer->state == detail::Timer::State::cancelled) throw AlreadyCancelled();
+    throw AlreadyCalled();
+}
 
-    Timer(TimerHeap& owner, Duration when, Function<void()>&& f) noexcept
-        : deadline(when), heap(&owner), function(std::move(f)) {}
+/// The children of one entry lie together in memory.
+constexpr std::size_t kBranches = 4;
 
-    void retain() noexcept { ++references; }
-    void release() noexcept {
-        if (--references == 0) poolDelete(this);
+/// How far ahead timers are fetched into the cache: they lie anywhere.
+constexpr std::size_t kAhead = 8;
+
+constexpr std::size_t kWordBits = 64;
+
+bool isStale(const detail::Timer& timer, std::uint64_t number) noexcept {
+    return !timer.isPending() || timer.number != number;
+}
+
+}  // namespace
+
+DelayedCall TimerHeap::add(Duration deadline, Function<void()>&& function) {
+    detail::Timer* const timer = store_.make(*this, deadline, std::move(function));
+    DelayedCall handle(timer);
+    post(*timer);
+    timer->retain();
+    return handle;
+}
+
+/// Gives @p timer a new entry, in the inbox, which takes over one count of it.
+void TimerHeap::post(detail::Timer& timer) {
+    timer.keyDeadline = timer.deadline;
+    timer.number = nextNumber_++;
+    inbox_.push_back({timer.deadline, timer.number, &timer});
+}
+
+/// The live entry of @p timer is not any more.
+/// @return whether its count has become the caller's; in the heap it stays until the entry is purged
+inline bool TimerHeap::forget(detail::Timer& timer) {
+    if (timer.number < inboxNumber_) {
+        noteStale();
+        return false;
     }
-
-    void cancel() {
-        state = State::cancelled;
-        if (heap != nullptr) heap->forget(*this);
-        function = nullptr;  // last: it may do anything; our caller holds us
+    if (timer.number + 1 == nextNumber_) {
+        inbox_.pop_back();
+        --nextNumber_;
+    } else {
+        const std::size_t place = timer.number - inboxNumber_;
+        if (place / kWordBits >= holes_.size()) [[unlikely]]
+            holes_.resize(inbox_.size() / kWordBits + 1);
+        holes_[place / kWordBits] |= std::uint64_t{1} << place % kWordBits;
+        if (++holeCount_ > 50 && 4 * holeCount_ > 3 * (nextNumber_ - inboxNumber_)) closeHoles();
     }
+    return true;
+}
 
-    void moveTo(Duration when) {
-        // Later: applied when the old deadline comes up. Sooner: a second entry, and the first is forgotten.
-        const bool sooner = when < keyDeadline;
-        deadline = when;
-        if (sooner) {
-            retain();  // its old entry may be the last that counts it
-            heap->forget(*this);
-            heap->post(*this);
-            release();
-        }
+/// The function goes last, for its destructor may do anything, and own the last handle.
+inline void detail::Timer::cancel() {
+    state = State::cancelled;
+    if (!heap->forget(*this)) retain();
+    function = nullptr;
+    release();
+}
+
+void detail::Timer::moveTo(Duration when) {
+    // Later: applied when the old deadline comes up. Sooner: a second entry, and the first is forgotten.
+    const bool sooner = when < keyDeadline;
+    deadline = when;
+    if (sooner) {
+        if (!heap->forget(*this)) retain();
+        heap->post(*this);
     }
-
-    Duration deadline;         ///< when it shall run
-    Duration keyDeadline{};    ///< what its live entry says; not later than the above
-    std::uint64_t number = 0;  ///< of its live entry
-    TimerHeap* heap;
-    unsigned references = 0;
-    State state = State::pending;
-    Function<void()> function;
-};
-
-}  // namespace detail
+}
 
 DelayedCall::DelayedCall(detail::Timer* timer) noexcept : timer_(timer) {
     if (timer_ != nullptr) timer_->retain();
@@ -63,18 +94,14 @@ DelayedCall::~DelayedCall() {
     if (timer_ != nullptr) timer_->release();
 }
 
-detail::Timer& DelayedCall::pending() const {
-    if (timer_ == nullptr || timer_->state == detail::Timer::State::called) throw AlreadyCalled();
-    if (timer_->state == detail::Timer::State::cancelled) throw AlreadyCancelled();
+inline detail::Timer& DelayedCall::pending() const {
+    if (timer_ == nullptr || !timer_->isPending()) throwNotPending(timer_);
     return *timer_;
 }
 
 Duration DelayedCall::getTime() const { return timer_ != nullptr ? timer_->deadline : Duration::zero(); }
 
-void DelayedCall::cancel() {
-    const DelayedCall keep(*this);  // the function may own this very handle
-    keep.pending().cancel();
-}
+void DelayedCall::cancel() { pending().cancel(); }
 
 void DelayedCall::reset(Duration delay) {
     detail::Timer& timer = pending();
@@ -86,89 +113,74 @@ void DelayedCall::delay(Duration delay) {
     timer.moveTo(delay > Duration::zero() ? saturatedSum(timer.deadline, delay) : timer.deadline + delay);
 }
 
-bool DelayedCall::active() const noexcept {
-    return timer_ != nullptr && timer_->state == detail::Timer::State::pending;
-}
+bool DelayedCall::active() const noexcept { return timer_ != nullptr && timer_->isPending(); }
 
-namespace {
-
-/// The children of one entry lie together in memory.
-constexpr std::size_t kBranches = 4;
-
-/// How far ahead timers are fetched into the cache: they lie anywhere.
-constexpr std::size_t kAhead = 8;
-
-bool isStale(const detail::Timer& timer, std::uint64_t number) noexcept {
-    return timer.state != detail::Timer::State::pending || timer.number != number;
-}
-
-}  // namespace
-
-DelayedCall TimerHeap::add(Duration deadline, Function<void()>&& function) {
-    auto* timer = detail::poolNew<detail::Timer>(*this, deadline, std::move(function));
-    DelayedCall handle(timer);
-    post(*timer);
-    return handle;
-}
-
-/// Gives @p timer a new entry, in the inbox.
-void TimerHeap::post(detail::Timer& timer) {
-    timer.keyDeadline = timer.deadline;
-    timer.number = inboxNumber_ + inbox_.size();
-    inbox_.push_back({timer.deadline, timer.number, &timer});
-    timer.retain();
-}
-
-/// The live entry of @p timer is not any more.
-void TimerHeap::forget(detail::Timer& timer) {
-    if (timer.number < inboxNumber_) {
-        noteStale();
-        return;
-    }
-    const std::size_t place = timer.number - inboxNumber_;
-    if (place + 1 == inbox_.size()) {
-        inbox_.pop_back();
-    } else {
-        inbox_[place].timer = nullptr;
-        ++holes_;
-        if (holes_ > 50 && holes_ > inbox_.size() / 4 * 3) closeHoles();
-    }
-    timer.release();
+bool TimerHeap::isHole(std::size_t place) const noexcept {
+    return place / kWordBits < holes_.size() && (holes_[place / kWordBits] >> place % kWordBits & 1U) != 0;
 }
 
 void TimerHeap::closeHoles() {
     std::size_t kept = 0;
-    for (const Entry& entry : inbox_) {
-        if (entry.timer == nullptr) continue;
-        entry.timer->number = inboxNumber_ + kept;
-        inbox_[kept] = {entry.deadline, entry.timer->number, entry.timer};
-        ++kept;
+    for (std::size_t place = 0; place < inbox_.size(); ++place) {
+        if (isHole(place)) continue;
+        detail::Timer& timer = *inbox_[place].timer;
+        timer.number = inboxNumber_ + kept;
+        inbox_[kept++] = {inbox_[place].deadline, timer.number, &timer};
     }
     inbox_.resize(kept);
-    holes_ = 0;
+    nextNumber_ = inboxNumber_ + kept;
+    holes_.clear();
+    holeCount_ = 0;
 }
 
-/// Moves what is in the inbox to the heap, but what is due at @p now to early_, in order.
+/// Moves what is in the inbox to the heap, but what is due at @p now to early_.
 void TimerHeap::emptyInbox(std::optional<Duration> now) {
+    if (holeCount_ > 0) closeHoles();
     const std::size_t before = heap_.size();
-    for (const Entry& entry : inbox_) {
-        if (entry.timer != nullptr) (entry.deadline <= now ? early_ : heap_).push_back(entry);
-    }
-    inboxNumber_ += inbox_.size();
+    for (const Entry& entry : inbox_) (entry.deadline <= now ? early_ : heap_).push_back(entry);
+    inboxNumber_ = nextNumber_;
     inbox_.clear();
-    holes_ = 0;
     if (heap_.size() - before > before / kBranches) {
         makeHeap();
     } else {
         for (std::size_t place = before; place < heap_.size(); ++place) siftUp(place);
     }
-    std::sort(early_.begin(), early_.end());
+}
+
+/// Sorts early_, whose equal deadlines are in order already, by digits of the deadline. To compare a crowd would cost a
+/// wrong guess of the processor at every second step: four times as much.
+/// @param room is used, and empty afterwards
+void TimerHeap::sortEarly(std::vector<Entry>& room) {
+    constexpr std::size_t kCrowd = 2048;
+    if (early_.size() < kCrowd) {
+        std::sort(early_.begin(), early_.end());
+        return;
+    }
+    constexpr unsigned kDigitBits = 11;
+    constexpr std::size_t kDigits = 1U << kDigitBits;
+    const auto [least, most] = std::minmax_element(
+        early_.begin(), early_.end(), [](const Entry& a, const Entry& b) { return a.deadline < b.deadline; });
+    const auto from = static_cast<std::uint64_t>(least->deadline.count());
+    const auto range = static_cast<std::uint64_t>(most->deadline.count()) - from;
+    room.resize(early_.size());
+    for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += kDigitBits) {
+        const auto digit = [&](const Entry& entry) {
+            return (static_cast<std::uint64_t>(entry.deadline.count()) - from) >> shift & (kDigits - 1);
+        };
+        std::array<std::size_t, kDigits + 1> places{};  // where the next with each digit goes
+        for (const Entry& entry : early_) ++places[digit(entry) + 1];
+        std::partial_sum(places.begin(), places.end(), places.begin());
+        for (const Entry& entry : early_) room[places[digit(entry)]++] = entry;
+        early_.swap(room);
+    }
+    room.clear();
 }
 
 /// Puts an entry for @p timer right into the heap. The inbox must be empty.
 void TimerHeap::push(detail::Timer& timer) {
     timer.keyDeadline = timer.deadline;
-    timer.number = inboxNumber_++;
+    timer.number = nextNumber_++;
+    inboxNumber_ = nextNumber_;
     heap_.push_back({timer.deadline, timer.number, &timer});
     timer.retain();
     siftUp(heap_.size() - 1);
@@ -252,6 +264,7 @@ std::optional<Duration> TimerHeap::next() {
 /// Moves what is due to @p due, in order.
 void TimerHeap::takeDue(Duration now, std::vector<Entry>& due) {
     if (!inbox_.empty()) emptyInbox(now);
+    sortEarly(due);
     std::size_t place = 0;
     for (;;) {
         dropStaleTop();
@@ -287,6 +300,7 @@ std::size_t TimerHeap::runDue(Duration now) {
         if (timer.heap == this && !isStale(timer, due[i].number)) {
             if (timer.deadline > now) {
                 post(timer);  // put off by one that ran just before
+                timer.retain();
             } else {
                 timer.state = detail::Timer::State::called;  // so nobody touches the function until it returns
                 try {
@@ -309,10 +323,11 @@ std::size_t TimerHeap::runDue(Duration now) {
 
 std::vector<DelayedCall> TimerHeap::pending() const {
     std::vector<DelayedCall> calls;
-    for (const std::vector<Entry>* entries : {&heap_, &inbox_}) {
-        for (const Entry& entry : *entries) {
-            if (entry.timer != nullptr && !isStale(*entry.timer, entry.number)) calls.emplace_back(entry.timer);
-        }
+    for (const Entry& entry : heap_) {
+        if (!isStale(*entry.timer, entry.number)) calls.emplace_back(entry.timer);
+    }
+    for (std::size_t place = 0; place < inbox_.size(); ++place) {
+        if (!isHole(place)) calls.emplace_back(inbox_[place].timer);
     }
     return calls;
 }

@@ -8,6 +8,7 @@
 
 #include <torsion/core/delayed_call.hpp>
 #include <torsion/core/function.hpp>
+#include <torsion/core/timer_store.hpp>
 
 namespace torsion {
 
@@ -53,7 +54,7 @@ private:
     struct Entry {
         Duration deadline;
         std::uint64_t number;
-        detail::Timer* timer;  ///< counted; null for a hole in the inbox
+        detail::Timer* timer;  ///< counted, but for a hole in the inbox
 
         bool operator<(const Entry& other) const noexcept {
             return deadline != other.deadline ? deadline < other.deadline : number < other.number;
@@ -61,9 +62,11 @@ private:
     };
 
     void post(detail::Timer& timer);
-    void forget(detail::Timer& timer);
+    bool forget(detail::Timer& timer);
+    bool isHole(std::size_t place) const noexcept;
     void closeHoles();
     void emptyInbox(std::optional<Duration> now);
+    void sortEarly(std::vector<Entry>& room);
     void takeDue(Duration now, std::vector<Entry>& due);
 
     void push(detail::Timer& timer);
@@ -74,10 +77,13 @@ private:
     void dropStaleTop();
     Entry popTop() noexcept;
 
+    detail::TimerStore store_;
     Function<Duration()> now_;
-    std::vector<Entry> inbox_;       ///< numbered one after the other, so that a timer finds its entry
-    std::uint64_t inboxNumber_ = 0;  ///< of the first in the inbox; of the next to come if that is empty
-    std::size_t holes_ = 0;
+    std::vector<Entry> inbox_;          ///< numbered one after the other, so that a timer finds its entry
+    std::uint64_t inboxNumber_ = 0;     ///< of the first in the inbox; of the next to come if that is empty
+    std::uint64_t nextNumber_ = 0;      ///< of the next to come
+    std::vector<std::uint64_t> holes_;  ///< a bit for each of the inbox; the last ones may be missing
+    std::size_t holeCount_ = 0;
     std::vector<Entry> heap_;
     std::size_t stale_ = 0;
     std::vector<Entry> early_;  ///< empty, but for its room; so is the next

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <numeric>
 #include <random>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <torsion/core/error.hpp>
@@ -243,6 +247,74 @@ TEST_CASE("a handle outlives its clock, as a cancelled call") {
     CHECK(!call.active());
     CHECK_THROWS_AS(call.reset(1s), AlreadyCancelled);
     CHECK(call.getTime() == 1s);
+}
+
+TEST_CASE("handles that outlive their clock are dropped in any order, on any thread") {
+    std::vector<DelayedCall> here, there;
+    {
+        task::Clock clock;
+        for (int i = 0; i < 1000; ++i) {
+            DelayedCall call = clock.callLater(1s, [] {});
+            if (i % 7 == 0) call.cancel();
+            if (i % 10 != 0) (i % 3 == 0 ? here : there).push_back(std::move(call));
+        }
+        clock.callLater(0s, [] {});
+        clock.advance(0s);
+    }
+    std::shuffle(here.begin(), here.end(), std::mt19937(1));
+    std::thread other([&] { there.clear(); });
+    here.clear();
+    other.join();
+}
+
+TEST_CASE("crowds of calls come and go, and no two of them share their memory") {
+    // More than the clock keeps room for, so that it gives some back.
+    constexpr std::size_t kCalls = detail::TimerStore::kMostSpare * 64 + 10000;
+    std::mt19937 random(20240601);
+    task::Clock clock;
+    for (int round = 0; round < 3; ++round) {
+        std::vector<DelayedCall> calls;
+        std::vector<unsigned char> runs(kCalls);
+        std::vector<unsigned char> expected(kCalls, 1);
+        for (std::size_t i = 0; i < kCalls; ++i) {
+            calls.push_back(clock.callLater(1s + std::chrono::nanoseconds(random() % 1000), [&runs, i] { ++runs[i]; }));
+        }
+        if (round > 0) clock.advance(1ms);  // sorts them in
+        std::vector<std::size_t> order(kCalls);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::shuffle(order.begin(), order.end(), random);
+        const std::size_t cancelled = round == 1 ? kCalls / 8 * 7 : kCalls / 3;
+        for (std::size_t i = 0; i < cancelled; ++i) {
+            calls[order[i]].cancel();
+            expected[order[i]] = 0;
+            if (i % 2 == 0) calls[order[i]] = DelayedCall();
+        }
+        CHECK(clock.getDelayedCalls().size() == kCalls - cancelled);
+        if (round == 2) calls.clear();
+        clock.advance(2s);
+        CHECK((runs == expected));
+        CHECK(clock.getDelayedCalls().empty());
+    }
+}
+
+TEST_CASE("a crowd that is due at once runs in order, and equal deadlines in the order of the calls (DC-3, D8)") {
+    for (const Duration longest : {Duration(0), Duration(700), Duration(1h), Duration::max()}) {
+        CAPTURE(longest.count());
+        std::mt19937_64 random(20261121);
+        std::uniform_int_distribution<Duration::rep> delays(0, longest.count());
+        Duration now{};
+        TimerHeap heap([&now] { return now; });
+        std::vector<std::pair<Duration, int>> ran, expected;
+        for (int i = 0; i < 5000; ++i) {
+            const Duration deadline(delays(random));
+            expected.emplace_back(deadline, i);
+            heap.add(deadline, [&ran, deadline, i] { ran.emplace_back(deadline, i); });
+        }
+        std::sort(expected.begin(), expected.end());
+        now = Duration::max();
+        CHECK(heap.runDue(now) == expected.size());
+        CHECK((ran == expected));
+    }
 }
 
 TEST_CASE("the longest delay there is does not overflow (DC-8)") {
