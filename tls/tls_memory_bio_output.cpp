@@ -1,10 +1,10 @@
 // How what is written becomes records: it is gathered, up to a whole one or the end of the turn, and encrypted.
 
-#include <functional>
 #include <string>
 #include <utility>
 
 #include <torsion/core/error.hpp>
+#include <torsion/core/loan.hpp>
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
 
 namespace torsion {
@@ -65,18 +65,7 @@ bool TLSMemoryBIOProtocol::tooMuchWaits() {
 /// Puts @p data behind what waits without a copy, if it is part of what is being delivered and stands where the loan
 /// before it ends.
 inline bool TLSMemoryBIOProtocol::lend(BytesView data) noexcept {
-    const std::less_equal<const char*> notAfter;
-    const char* const end = data.data() + data.size();
-    if (!notAfter(delivered_.data(), data.data()) || !notAfter(end, delivered_.data() + delivered_.size()))
-        return false;
-    if (lent_.empty()) {
-        lent_ = data;
-    } else if (lent_.data() + lent_.size() == data.data()) {
-        lent_ = {lent_.data(), lent_.size() + data.size()};
-    } else {
-        return false;
-    }
-    return true;
+    return detail::liesWithin(data, delivered_) && detail::extendLoan(lent_, data);
 }
 
 void TLSMemoryBIOProtocol::keepLent() {

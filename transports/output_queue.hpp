@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <torsion/core/bytes.hpp>
+#include <torsion/core/loan.hpp>
 #include <torsion/core/turn.hpp>
 
 namespace torsion {
@@ -30,14 +31,8 @@ public:
     /// So what is sent back as it came, mostly whole, is never copied.
     /// @return false if it stands neither alone nor where the loan before it ends: then it has to be appended
     [[nodiscard]] bool lend(BytesView data) noexcept {
-        if (size_ == 0) {
-            lent_ = data;
-        } else if (size_ == lent_.size() && lent_.data() + size_ == data.data()) {
-            lent_ = {lent_.data(), size_ + data.size()};
-            ++turn_.counters().writesCoalesced;
-        } else {
-            return false;
-        }
+        if (size_ != lent_.size() || !detail::extendLoan(lent_, data)) return false;
+        if (size_ != 0) ++turn_.counters().writesCoalesced;
         size_ += data.size();
         return true;
     }

@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -198,8 +197,7 @@ bool Connection::waitsForProducer() const noexcept { return !writeClosed_ && pro
 /// Whether @p data is part of what the callback that is running was given: it lasts until what that writes is flushed.
 inline bool Connection::beingDelivered(BytesView data) const noexcept {
     const std::span<const char> buffer = turn_.readBuffer();
-    const std::less_equal<const char*> notAfter;
-    return notAfter(buffer.data(), data.data()) && notAfter(data.data() + data.size(), buffer.data() + buffer.size());
+    return delivering_ && detail::liesWithin(data, {buffer.data(), buffer.size()});
 }
 
 /// What goes back as it came takes the short way: a flush follows the callback anyway, and a loan is never so long that
@@ -207,8 +205,7 @@ inline bool Connection::beingDelivered(BytesView data) const noexcept {
 inline void Connection::rawWrite(BytesView data) {
     static_assert(Turn::kReadSize <= kHighWater);
     const bool open = connected_ && !aborted_ && !failed_ && !writeClosing_;
-    if (!delivering_ || !open || data.empty() || output_.size() > outputLimit_ || !beingDelivered(data) ||
-        !output_.lend(data)) {
+    if (!open || data.empty() || output_.size() > outputLimit_ || !beingDelivered(data) || !output_.lend(data)) {
         rawQueue(data);
     }
 }

@@ -80,6 +80,7 @@ public:
     static constexpr std::size_t kLowWater = 16384;
 
 protected:
+    TCPTransport* tcpTransport() noexcept override { return this; }
     void writeView(BytesView data) override;
     void writeOwned(Bytes&& data) override;
 
