@@ -25,6 +25,8 @@ inline SSL_CTX* makeServerContext(std::string const& certificate) {
     if (context == nullptr) failTls("SSL_CTX_new");
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE |
+                                     SSL_OP_SINGLE_ECDH_USE | SSL_OP_NO_RENEGOTIATION);  // as torsion, like Twisted
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);  // all that a client of the load uses
     SSL_CTX_set_mode(context,
