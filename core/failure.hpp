@@ -54,6 +54,10 @@ public:
     /// The error as a T, or null.
     template <class T>
     const T* value() const noexcept {
+        if constexpr (requires(const std::exception* error) { static_cast<const T*>(error); }) {
+            // Mostly it is that very type, and nothing need be searched.
+            if (held_->type() == typeid(T)) return static_cast<const T*>(held_->exception());
+        }
         if constexpr (std::is_polymorphic_v<T>) {
             return dynamic_cast<const T*>(held_->exception());
         } else {

@@ -1,8 +1,11 @@
 #include <torsion/core/transport.hpp>
 
+#include <torsion/core/abilities.hpp>
 #include <torsion/core/type_name.hpp>
 
 namespace torsion {
+
+TCPTransport* Transport::tcpTransport() noexcept { return dynamic_cast<TCPTransport*>(this); }
 
 void Transport::throwUnable(const std::type_info& ability) {
     std::string path;

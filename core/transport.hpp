@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <type_traits>
 #include <typeinfo>
 
 #include <torsion/core/address.hpp>
@@ -10,6 +11,7 @@
 
 namespace torsion {
 
+class TCPTransport;
 class Turn;
 
 /// One end of a stream (ITransport, IConsumer and IPushProducer in one, for every transport is all three).
@@ -51,7 +53,11 @@ public:
     template <class T>
     T* query() {
         for (Transport* layer = this; layer != nullptr; layer = layer->lower()) {
-            if (T* able = dynamic_cast<T*>(layer)) return able;
+            if constexpr (std::is_same_v<T, TCPTransport>) {
+                if (T* able = layer->tcpTransport()) return able;
+            } else {
+                if (T* able = dynamic_cast<T*>(layer)) return able;
+            }
         }
         return nullptr;
     }
@@ -62,6 +68,11 @@ public:
         if (T* able = query<T>()) return *able;
         throwUnable(typeid(T));
     }
+
+protected:
+    /// This layer as a TCPTransport, or null. For the classes that know it: nearly every connection is asked for that
+    /// when it begins, to set TCP_NODELAY, and the cast that finds it out takes up to a thousand instructions.
+    virtual TCPTransport* tcpTransport() noexcept;
 
 private:
     [[noreturn]] void throwUnable(const std::type_info& ability);

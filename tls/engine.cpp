@@ -99,6 +99,8 @@ Engine::Outcome Engine::atOnce(int result) {
 }
 
 Engine::Outcome Engine::handshake() {
+    // The client begins, and each step of a server is an answer.
+    if (input_.empty() && session_->role() == Role::server) return Outcome::wantsInput;
     const int result = call([&] { return SSL_do_handshake(session_->native()); });
     return result == 1 ? Outcome::ok : outcome(result);
 }

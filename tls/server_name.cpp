@@ -48,6 +48,8 @@ void moveTo(SSL* connection, const Context& context) {
     X509_VERIFY_PARAM* parameters = SSL_get0_param(connection);
     X509_VERIFY_PARAM_clear_flags(parameters, X509_VERIFY_PARAM_get_flags(parameters));  // they would only add up
     if (SSL_set1_param(connection, SSL_CTX_get0_param(native)) != 1) throw std::bad_alloc();
+    SSL_clear_mode(connection, SSL_get_mode(connection));
+    SSL_set_mode(connection, SSL_CTX_get_mode(native));
     SSL_clear_options(connection, SSL_get_options(connection));
     SSL_set_options(connection, SSL_CTX_get_options(native));
     if (SSL_set_min_proto_version(connection, static_cast<int>(SSL_CTX_get_min_proto_version(native))) != 1 ||

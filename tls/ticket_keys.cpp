@@ -180,12 +180,18 @@ struct TicketKeyCallback {
         return EVP_MAC_CTX_set_params(mac, parameters.data()) == 1;
     }
 
+    /// Looked up by name once: OpenSSL would do it for each ticket.
+    static const EVP_CIPHER* cipherOfTickets() noexcept {
+        static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+        return cipher != nullptr ? cipher : EVP_aes_256_cbc();
+    }
+
     static int seal(TicketKeys::State& state, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                     EVP_MAC_CTX* mac) {
         Key& key = *state.keys.front();
         std::copy(key.name(), key.name() + kNameSize, name);
-        const bool ready = RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1 &&
-                           EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), key.cipherKey(), iv, nullptr) == 1 &&
+        const bool ready = RAND_bytes(iv, EVP_CIPHER_get_iv_length(cipherOfTickets())) == 1 &&
+                           EVP_EncryptInit_ex2(cipher, cipherOfTickets(), key.cipherKey(), iv, nullptr) == 1 &&
                            setMac(mac, key);
         return ready ? kUse : kFailed;
     }
@@ -195,7 +201,7 @@ struct TicketKeyCallback {
         for (const auto& key : state.keys) {
             if (!key->isNamed(name)) continue;
             const bool ready =
-                setMac(mac, *key) && EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), key->cipherKey(), iv, nullptr) == 1;
+                setMac(mac, *key) && EVP_DecryptInit_ex2(cipher, cipherOfTickets(), key->cipherKey(), iv, nullptr) == 1;
             if (!ready) return kFailed;
             return key == state.keys.front() && !renewAlways ? kUse : kUseAndRenew;
         }

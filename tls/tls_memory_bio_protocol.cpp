@@ -254,6 +254,13 @@ void TLSMemoryBIOProtocol::settle(const Failure* failure) {
     }
 }
 
+Failure TLSMemoryBIOProtocol::cutShort() const {
+    if (handshakeDone_) return failureOf<TLSTruncated>();
+    return TLSTruncated(
+        "the peer ended the connection in the middle of the handshake. It may not speak TLS here, or have refused us "
+        "without saying why");
+}
+
 void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     expectNothing();
     if (!handshakeDone_) ++turn().counters().handshakesFailed;
@@ -261,12 +268,9 @@ void TLSMemoryBIOProtocol::connectionLost(const Failure& lost) {
     dropWaiting();
     held_.clear();
     Failure reason = lost;
-    if (lost.check<ConnectionDone>() && !closeReceived_) {
+    if (lost.check<ConnectionDone>()) {
         // EOF on the socket is an attacker's to make; only close_notify is the peer's word (TLS-12).
-        static constexpr const char* kEarly =
-            "the peer ended the connection in the middle of the handshake. It may not speak TLS here, or have refused "
-            "us without saying why";
-        reason = handshakeDone_ ? failureOf<TLSTruncated>() : Failure(TLSTruncated(kEarly));
+        if (!closeReceived_) reason = cutShort();
     } else if (closeReceived_ && !unsentAtClose_ && isSocketError(lost)) {
         // The peer closed in order, and its socket was gone before our answer; nothing is lost.
         reason = failureOf<ConnectionDone>();

@@ -144,6 +144,7 @@ protected:
     /// This layer is broken, and the transport below is about to be told.
     virtual void broken() {}
 
+    TCPTransport* tcpTransport() noexcept override { return this; }
     void writeView(BytesView data) override;
     void writeOwned(Bytes&& data) override;
 
@@ -156,6 +157,7 @@ private:
     void readAll();
     void heardClose();
     void closedByBoth(BytesView rest);
+    Failure cutShort() const;
     void connectWrapped();
     void settle(const Failure* failure);
     void later(void (TLSMemoryBIOProtocol::*work)());
@@ -185,7 +187,7 @@ private:
     /// Whether ciphertext is being made: what is written meanwhile, by a producer that is told to pause, waits.
     bool busy() const noexcept { return engine_.busy() || encrypting_; }
     bool mayEncrypt() const noexcept { return handshakeDone_ && !busy() && !engine_.midMessage(); }
-    TCPTransport& tcp() const { return transport().as<TCPTransport>(); }
+    TCPTransport& tcp() const { return below_ != nullptr ? *below_ : transport().as<TCPTransport>(); }
 
     std::shared_ptr<const ssl::ContextFactory> options_;
     ssl::Engine engine_;

@@ -167,6 +167,32 @@ TEST_CASE("the chain goes with the certificate (SNI)") {
     }
 }
 
+TEST_CASE("whoever verifies clients completes his chain with the authorities that he trusts, by the name (SNI)") {
+    const ServerNameMap map(Entries()
+                                .add(CertificateOptions(demanding({"a.example"})))
+                                .add(serving({"b.example"}))
+                                .byDefault(serving({"default.example"})));
+    const ServerNameMap demandingFirst(Entries()
+                                           .add(CertificateOptions(demanding({"a.example"})))
+                                           .add(serving({"b.example"}))
+                                           .byDefault(CertificateOptions(demanding({"default.example"}))));
+    const auto sent = [](const ContextFactory& server, const std::string& name, TLSVersion version) {
+        const Handshake result = shake(optionsForClientTLS(name, authority(), clientCertificate(), {},
+                                                           Parameters().lowerMaximumSecurityTo(version)),
+                                       server);
+        REQUIRE(result.ok());
+        return sk_X509_num(SSL_get_peer_cert_chain(result.client->native()));
+    };
+    for (const TLSVersion version : kVersions) {
+        CHECK(sent(CertificateOptions(demanding({"a.example"})), "a.example", version) == 2);
+        CHECK(sent(serving({"b.example"}), "b.example", version) == 1);
+        CHECK(sent(map, "a.example", version) == 2);
+        CHECK(sent(map, "b.example", version) == 1);
+        CHECK(sent(demandingFirst, "a.example", version) == 2);
+        CHECK(sent(demandingFirst, "b.example", version) == 1);
+    }
+}
+
 TEST_CASE("what is demanded of clients goes by the name, in both directions (SNI)") {
     const Names strict{"strict.example"};
     const Names open{"open.example"};
