@@ -4,8 +4,7 @@
 
 namespace torsion {
 
-void OutputQueue::addSlice(Bytes&& octets, bool gathers) {
-    auto* slice = detail::poolNew<Slice>(std::move(octets), gathers);
+void OutputQueue::add(Slice* slice) noexcept {
     if (first_ == nullptr) {
         first_ = slice;
     } else {
@@ -17,9 +16,10 @@ void OutputQueue::addSlice(Bytes&& octets, bool gathers) {
 void OutputQueue::append(BytesView data) {
     if (data.empty()) return;
     if (size_ != 0) ++turn_.counters().writesCoalesced;
-    if (!lent_.empty() && lent_.size() < kCopyBelow) keep();
+    if (!lent_.empty() && lent_.size() < kCopyBelow) keepFirst();
+    keepLast();
     if (first_ == nullptr || !last_->gathers || last_->octets.size() + data.size() > kGatherUpTo) {
-        addSlice(turn_.takeBytes(), true);
+        add(detail::poolNew<Slice>(turn_.takeBytes(), true));
     }
     last_->octets.append(data);
     size_ += data.size();
@@ -33,11 +33,29 @@ void OutputQueue::append(Bytes&& data) {
     }
     const std::size_t octets = data.size();
     if (size_ != 0) ++turn_.counters().writesCoalesced;
-    addSlice(std::move(data), false);
+    keepLast();
+    add(detail::poolNew<Slice>(std::move(data), false));
     size_ += octets;
 }
 
-void OutputQueue::keepLent() {
+bool OutputQueue::lendBehind(BytesView data) {
+    if (first_ == nullptr) return false;  // there is nothing but a loan, with a gap behind it
+    if (!endsWithLoan()) {
+        add(detail::poolNew<Slice>(data));
+    } else if (!detail::extendLoan(last_->lent, data)) {
+        return false;
+    }
+    ++turn_.counters().writesCoalesced;
+    size_ += data.size();
+    return true;
+}
+
+void OutputQueue::keepLoans() {
+    if (!lent_.empty()) keepFirst();
+    keepLast();
+}
+
+void OutputQueue::keepFirst() {
     Bytes octets = turn_.takeBytes();
     octets.append(lent_);
     auto* slice = detail::poolNew<Slice>(std::move(octets), first_ == nullptr);
@@ -47,12 +65,20 @@ void OutputQueue::keepLent() {
     lent_ = {};
 }
 
+void OutputQueue::keepLast() {
+    if (!endsWithLoan()) return;
+    last_->octets = turn_.takeBytes();
+    last_->octets.append(std::exchange(last_->lent, {}));
+    last_->gathers = true;
+}
+
 std::size_t OutputQueue::peek(std::span<iovec> pieces) const noexcept {
     std::size_t count = 0;
     if (!lent_.empty()) pieces[count++] = {const_cast<char*>(lent_.data()), lent_.size()};
     std::size_t skip = consumed_;
     for (const Slice* slice = first_; slice != nullptr && count < pieces.size(); slice = slice->next) {
-        pieces[count++] = {const_cast<char*>(slice->octets.data()) + skip, slice->octets.size() - skip};
+        const BytesView view = slice->view().substr(skip);
+        pieces[count++] = {const_cast<char*>(view.data()), view.size()};
         skip = 0;
     }
     return count;
@@ -60,7 +86,7 @@ std::size_t OutputQueue::peek(std::span<iovec> pieces) const noexcept {
 
 void OutputQueue::consumeSlices(std::size_t octets) noexcept {
     while (octets != 0) {
-        const std::size_t left = first_->octets.size() - consumed_;
+        const std::size_t left = first_->view().size() - consumed_;
         if (octets < left) {
             consumed_ += octets;
             return;

@@ -29,17 +29,22 @@ public:
 
     /// The same without a copy, for as long as @p data stays what it is: until then keep() or clear() must be called.
     /// So what is sent back as it came, mostly whole, is never copied.
-    /// @return false if it stands neither alone nor where the loan before it ends: then it has to be appended
-    [[nodiscard]] bool lend(BytesView data) noexcept {
+    /// @return false if it does not stand where the loan before it ends: then it has to be appended
+    [[nodiscard]] bool lend(BytesView data) { return lendFirst(data) || lendBehind(data); }
+
+    /// lend() in two parts, for a caller who has to be short: nearly always the first will do.
+    [[nodiscard]] bool lendFirst(BytesView data) noexcept {
         if (size_ != lent_.size() || !detail::extendLoan(lent_, data)) return false;
         if (size_ != 0) ++turn_.counters().writesCoalesced;
         size_ += data.size();
         return true;
     }
+    /// Lines that lie whole in a read come behind one that was cut by it.
+    [[nodiscard]] bool lendBehind(BytesView data);
 
     /// Copies what is lent and still waits.
     void keep() {
-        if (!lent_.empty()) keepLent();
+        if (size_ != 0) keepLoans();
     }
 
     /// All that waits, if it is one loan; empty otherwise.
@@ -67,9 +72,13 @@ public:
 private:
     struct Slice {
         Slice(Bytes&& data, bool takesMore) noexcept : octets(std::move(data)), gathers(takesMore) {}
+        explicit Slice(BytesView loan) noexcept : lent(loan) {}
+
+        BytesView view() const noexcept { return lent.empty() ? BytesView(octets) : lent; }
 
         Bytes octets;
-        bool gathers;  ///< takes more: one that was handed over would have to grow
+        BytesView lent;        ///< in place of them; only the last slice may have it
+        bool gathers = false;  ///< takes more: one that was handed over would have to grow
         Slice* next = nullptr;
     };
 
@@ -78,14 +87,17 @@ private:
     /// A slice that is gathered grows to this.
     static constexpr std::size_t kGatherUpTo = 128U << 10;
 
-    void addSlice(Bytes&& octets, bool gathers);
-    void keepLent();
+    void add(Slice* slice) noexcept;
+    bool endsWithLoan() const noexcept { return first_ != nullptr && !last_->lent.empty(); }
+    void keepLoans();
+    void keepFirst();
+    void keepLast();
     void consumeSlices(std::size_t octets) noexcept;
     void dropFirst() noexcept;
 
     Turn& turn_;
     std::size_t size_ = 0;
-    BytesView lent_;            ///< before all slices
+    BytesView lent_;            ///< before all slices; only the first of a turn may be
     Slice* first_ = nullptr;    ///< owned, as is each one's next
     Slice* last_ = nullptr;     ///< valid while first_ is not null
     std::size_t consumed_ = 0;  ///< how much of the first slice is gone

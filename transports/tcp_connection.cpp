@@ -205,9 +205,15 @@ inline bool Connection::beingDelivered(BytesView data) const noexcept {
 inline void Connection::rawWrite(BytesView data) {
     static_assert(Turn::kReadSize <= kHighWater);
     const bool open = connected_ && !aborted_ && !failed_ && !writeClosing_;
-    if (!open || data.empty() || output_.size() > outputLimit_ || !beingDelivered(data) || !output_.lend(data)) {
+    if (!open || data.empty() || output_.size() > outputLimit_ || !beingDelivered(data)) {
         rawQueue(data);
+    } else if (!output_.lendFirst(data)) {
+        rawLendBehind(data);
     }
+}
+
+void Connection::rawLendBehind(BytesView data) {
+    if (!output_.lendBehind(data)) rawQueue(data);
 }
 
 void Connection::rawQueue(BytesView data) { rawAppend(data); }

@@ -106,7 +106,9 @@ private:
     void rawPauseProducing();
     void rawResumeProducing();
     void rawWrite(BytesView data);
-    [[gnu::noinline]] void rawQueue(BytesView data);  // or the short way would pay for the registers that it needs
+    // Apart, or the short way would pay for the registers that they need.
+    [[gnu::noinline]] void rawLendBehind(BytesView data);
+    [[gnu::noinline]] void rawQueue(BytesView data);
     void rawQueue(Bytes&& data);
     template <class Data>
     void rawAppend(Data&& data);

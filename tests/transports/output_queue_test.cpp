@@ -99,8 +99,51 @@ TEST_CASE("a loan that goes on where the last one ends is one with it") {
     queue.append(BytesView(buffer).substr(0, 3));
     CHECK(contents(queue) == "one two one");
     queue.consume(2);
-    CHECK_FALSE(queue.lend(BytesView(buffer).substr(8, 1)));  // something is behind the loan
     CHECK(contents(queue) == "e two one");
+}
+
+TEST_CASE("a loan behind what is not lent leaves from where it lies, too, until something comes behind it") {
+    task::Clock clock;
+    OutputQueue queue(clock.turn());
+    std::string buffer = "a line and another one";
+    queue.append(BytesView("begun before, "));
+    REQUIRE(queue.lend(BytesView(buffer).substr(0, 6)));
+    REQUIRE(queue.lend(BytesView(buffer).substr(6, 4)));
+    CHECK_FALSE(queue.lend(BytesView(buffer).substr(18)));  // elsewhere
+    std::array<iovec, 4> all;
+    REQUIRE(queue.peek(all) == 2);
+    CHECK(all[1].iov_base == buffer.data());
+    CHECK(contents(queue) == "begun before, a line and");
+
+    queue.consume(16);
+    queue.append(BytesView("!"));
+    CHECK(pieces(queue) == 1);
+    REQUIRE(queue.lend(BytesView(buffer).substr(10)));
+    buffer.replace(0, 10, 10, '?');  // that is a copy now
+    CHECK(contents(queue) == "line and! another one");
+    queue.consume(10);
+    queue.keep();
+    buffer.assign(buffer.size(), '?');
+    CHECK(contents(queue) == "another one");
+    queue.append(BytesView("."));
+    CHECK(pieces(queue) == 1);
+    CHECK(contents(queue) == "another one.");
+}
+
+TEST_CASE("loans before and behind large slices keep their order") {
+    task::Clock clock;
+    OutputQueue queue(clock.turn());
+    std::string first(5000, '1'), last(5000, '3');
+    REQUIRE(queue.lend(first));
+    queue.append(Bytes(5000, '2'));
+    REQUIRE(queue.lend(last));
+    const std::string whole = contents(queue);
+    CHECK(pieces(queue) == 3);
+    CHECK(whole == first + std::string(5000, '2') + last);
+    queue.keep();
+    first.assign(5000, '?');
+    last.assign(5000, '?');
+    CHECK(contents(queue) == whole);
 }
 
 TEST_CASE("clear gives up all, and the queue goes on") {
@@ -148,8 +191,16 @@ TEST_CASE("the queue is a string of octets, whatever the order of calls") {
                 case 2:
                     queue.keep();
                     loan = data(size + 1);
-                    if (!queue.lend(loan)) queue.append(BytesView(loan));
-                    model += loan;
+                    for (BytesView rest = loan; !rest.empty();) {
+                        const BytesView piece = rest.substr(0, 1 + upTo(rest.size() - 1));
+                        rest.remove_prefix(piece.size());
+                        if (!queue.lend(piece)) queue.append(piece);
+                        model += piece;
+                        if (upTo(5) == 0) {
+                            queue.append(BytesView("between"));
+                            model += "between";
+                        }
+                    }
                     break;
                 case 3:
                     queue.keep();
