@@ -29,7 +29,7 @@ public:
     Timers(std::size_t live, std::size_t count) : random_(kSeed), count_(count) {
         for (std::size_t i = 0; i < live; ++i) reactor_.callLater(between(1s, 100s), [] {});
         calls_.reserve(count_);
-        for (std::size_t i = 0; i < count_; ++i) delays_.push_back(between(1s, 60s));
+        for (std::size_t i = 0; i < count_; ++i) delays_.push_back(between(10s, 60s));  // none comes up before it is to
         for (std::size_t i = 0; i < count_; ++i) order_.push_back(i);
         std::shuffle(order_.begin(), order_.end(), random_);
         passTurns();
