@@ -42,8 +42,8 @@ DelayedCall TimerHeap::add(Duration deadline, Function<void()>&& function) {
 /// Gives @p timer a new entry, in the inbox, which takes over one count of it.
 void TimerHeap::post(detail::Timer& timer) {
     timer.keyDeadline = timer.deadline;
+    inbox_.push_back({timer.deadline, nextNumber_, &timer});  // first: it may throw
     timer.number = nextNumber_++;
-    inbox_.push_back({timer.deadline, timer.number, &timer});
 }
 
 /// The live entry of @p timer is not any more.
@@ -179,9 +179,9 @@ void TimerHeap::sortEarly(std::vector<Entry>& room) {
 /// Puts an entry for @p timer right into the heap. The inbox must be empty.
 void TimerHeap::push(detail::Timer& timer) {
     timer.keyDeadline = timer.deadline;
+    heap_.push_back({timer.deadline, nextNumber_, &timer});
     timer.number = nextNumber_++;
     inboxNumber_ = nextNumber_;
-    heap_.push_back({timer.deadline, timer.number, &timer});
     timer.retain();
     siftUp(heap_.size() - 1);
 }

@@ -210,7 +210,10 @@ void Context::setVerification(const Parameters& parameters, const Identity* iden
     setPeerChecks(parameters, root.has_value());
     if (!root) {
         // For each handshake OpenSSL would look for the rest of our chain among those that we trust: there are none.
-        SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
+        // Its configuration file may name others.
+        X509_STORE* others = nullptr;
+        SSL_CTX_get0_chain_cert_store(context, &others);
+        if (others == nullptr) SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
         SSL_CTX_set_verify(context, parameters.pins_.empty() ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
         return;
     }

@@ -1,5 +1,7 @@
 #include <torsion/transports/output_queue.hpp>
 
+#include <algorithm>
+
 #include <torsion/core/pool.hpp>
 
 namespace torsion {
@@ -40,11 +42,11 @@ void OutputQueue::append(Bytes&& data) {
 
 bool OutputQueue::lendBehind(BytesView data) {
     if (first_ == nullptr) return false;  // there is nothing but a loan, with a gap behind it
-    if (!endsWithLoan()) {
-        add(detail::poolNew<Slice>(data));
-    } else if (!detail::extendLoan(last_->lent, data)) {
-        return false;
+    const bool begins = last_->lent.empty();
+    if (begins && (!last_->gathers || last_->octets.size() + Turn::kReadSize > kGatherUpTo)) {
+        add(detail::poolNew<Slice>(Bytes(), true));
     }
+    if (!detail::extendLoan(last_->lent, data)) return false;
     ++turn_.counters().writesCoalesced;
     size_ += data.size();
     return true;
@@ -66,19 +68,22 @@ void OutputQueue::keepFirst() {
 }
 
 void OutputQueue::keepLast() {
-    if (!endsWithLoan()) return;
-    last_->octets = turn_.takeBytes();
+    if (first_ == nullptr || last_->lent.empty()) return;
+    if (last_->octets.empty()) last_->octets = turn_.takeBytes();
     last_->octets.append(std::exchange(last_->lent, {}));
-    last_->gathers = true;
 }
 
 std::size_t OutputQueue::peek(std::span<iovec> pieces) const noexcept {
     std::size_t count = 0;
-    if (!lent_.empty()) pieces[count++] = {const_cast<char*>(lent_.data()), lent_.size()};
+    const auto give = [&](BytesView view) {
+        if (!view.empty() && count < pieces.size()) pieces[count++] = {const_cast<char*>(view.data()), view.size()};
+    };
+    give(lent_);
     std::size_t skip = consumed_;
     for (const Slice* slice = first_; slice != nullptr && count < pieces.size(); slice = slice->next) {
-        const BytesView view = slice->view().substr(skip);
-        pieces[count++] = {const_cast<char*>(view.data()), view.size()};
+        const std::size_t own = std::min(skip, slice->octets.size());
+        give(BytesView(slice->octets).substr(own));
+        give(slice->lent.substr(skip - own));
         skip = 0;
     }
     return count;
@@ -86,7 +91,7 @@ std::size_t OutputQueue::peek(std::span<iovec> pieces) const noexcept {
 
 void OutputQueue::consumeSlices(std::size_t octets) noexcept {
     while (octets != 0) {
-        const std::size_t left = first_->view().size() - consumed_;
+        const std::size_t left = first_->size() - consumed_;
         if (octets < left) {
             consumed_ += octets;
             return;

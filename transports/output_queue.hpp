@@ -72,13 +72,12 @@ public:
 private:
     struct Slice {
         Slice(Bytes&& data, bool takesMore) noexcept : octets(std::move(data)), gathers(takesMore) {}
-        explicit Slice(BytesView loan) noexcept : lent(loan) {}
 
-        BytesView view() const noexcept { return lent.empty() ? BytesView(octets) : lent; }
+        std::size_t size() const noexcept { return octets.size() + lent.size(); }
 
         Bytes octets;
-        BytesView lent;        ///< in place of them; only the last slice may have it
-        bool gathers = false;  ///< takes more: one that was handed over would have to grow
+        BytesView lent;  ///< behind them; only the last slice may have it
+        bool gathers;    ///< takes more: one that was handed over would have to grow
         Slice* next = nullptr;
     };
 
@@ -88,7 +87,6 @@ private:
     static constexpr std::size_t kGatherUpTo = 128U << 10;
 
     void add(Slice* slice) noexcept;
-    bool endsWithLoan() const noexcept { return first_ != nullptr && !last_->lent.empty(); }
     void keepLoans();
     void keepFirst();
     void keepLast();

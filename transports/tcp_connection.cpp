@@ -200,8 +200,8 @@ inline bool Connection::beingDelivered(BytesView data) const noexcept {
     return delivering_ && detail::liesWithin(data, {buffer.data(), buffer.size()});
 }
 
-/// What goes back as it came takes the short way: a flush follows the callback anyway, and a loan is never so long that
-/// a producer would have to be told.
+/// What goes back as it came takes the short way: a flush follows the callback anyway, and a loan with nothing before
+/// it is never so long that a producer would have to be told.
 inline void Connection::rawWrite(BytesView data) {
     static_assert(Turn::kReadSize <= kHighWater);
     const bool open = connected_ && !aborted_ && !failed_ && !writeClosing_;
@@ -213,7 +213,11 @@ inline void Connection::rawWrite(BytesView data) {
 }
 
 void Connection::rawLendBehind(BytesView data) {
-    if (!output_.lendBehind(data)) rawQueue(data);
+    if (!output_.lendBehind(data)) {
+        rawQueue(data);
+    } else if (output_.size() > kHighWater) {
+        tooMuchWaits();
+    }
 }
 
 void Connection::rawQueue(BytesView data) { rawAppend(data); }

@@ -1,7 +1,10 @@
 // What every stream transport promises to producers.
 
+#include <algorithm>
+
 #include <torsion/testing/logged_errors.hpp>
 #include <torsion/tests/contract/stacks.hpp>
+#include <torsion/transports/tcp_connection.hpp>
 
 using namespace torsion;
 using namespace torsion::test;
@@ -75,6 +78,31 @@ CONTRACT_CASE(
     until(link.reactor, [&] { return link.server->received.size() == 2000U * 5000U; });
     CHECK(pusher->resumes > 0);
     CHECK(pusher->stops == 0);
+}
+
+CONTRACT_CASE("a peer that does not read what goes back to it is not read from, either (PC-3) (PC-4)") {
+    Link link(stack);
+    link.connect();
+    link.settle();
+    Transport& back = link.server->transport();
+    std::size_t most = 0;
+    back.registerProducer(link.server->transportHandle(), true);
+    link.server->onData = [&](BytesView data) {
+        back.write(data);
+        most = std::max(most, back.as<TCPTransport>().bufferedBytes());
+    };
+    const Bytes octets = pattern(16U << 20);  // more than the system keeps for both directions
+    link.client->transport().pauseProducing();
+    link.client->transport().write(octets);
+    for (std::size_t before = 1; before != link.server->received.size();) {
+        before = link.server->received.size();
+        link.settle();
+    }
+    CHECK(most > tcp::Connection::kHighWater);
+    CHECK(most < (512U << 10));
+    link.client->transport().resumeProducing();
+    until(link.reactor, [&] { return link.client->received.size() == octets.size(); });
+    CHECK((link.client->received == octets));
 }
 
 CONTRACT_CASE("one producer at a time, and a lost connection stops a new one at once (PC-1)") {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <random>
+#include <span>
 #include <string>
 
 #include <torsion/testing/clock.hpp>
@@ -113,6 +114,7 @@ TEST_CASE("a loan behind what is not lent leaves from where it lies, too, until 
     std::array<iovec, 4> all;
     REQUIRE(queue.peek(all) == 2);
     CHECK(all[1].iov_base == buffer.data());
+    CHECK(queue.peek(std::span(all).first(1)) == 1);
     CHECK(contents(queue) == "begun before, a line and");
 
     queue.consume(16);
@@ -128,6 +130,37 @@ TEST_CASE("a loan behind what is not lent leaves from where it lies, too, until 
     queue.append(BytesView("."));
     CHECK(pieces(queue) == 1);
     CHECK(contents(queue) == "another one.");
+}
+
+TEST_CASE("small loans between what is not lent are gathered with it") {
+    task::Clock clock;
+    OutputQueue queue(clock.turn());
+    std::string buffer;
+    for (int i = 0; i < 1000; ++i) buffer += std::to_string(1000000 + i) + '\n';
+    std::string expected;
+    for (std::size_t i = 0; i < 1000; ++i) {
+        const BytesView line = BytesView(buffer).substr(i * 8, 7);
+        queue.append(BytesView("> "));
+        REQUIRE(queue.lend(line));
+        queue.append(BytesView("\r\n"));
+        expected.append("> ").append(line).append("\r\n");
+    }
+    CHECK(pieces(queue) == 1);
+    CHECK(contents(queue) == expected);
+}
+
+TEST_CASE("what is kept of many reads lies in pieces that go one by one") {
+    task::Clock clock;
+    OutputQueue queue(clock.turn());
+    const std::string buffer(Turn::kReadSize, 'r');
+    queue.append(BytesView("begun"));
+    for (int i = 0; i < 16; ++i) {
+        REQUIRE(queue.lend(buffer));
+        queue.keep();
+    }
+    CHECK(queue.size() == 16 * buffer.size() + 5);
+    CHECK(pieces(queue) >= 8);
+    CHECK(pieces(queue) <= 17);
 }
 
 TEST_CASE("loans before and behind large slices keep their order") {
