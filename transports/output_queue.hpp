@@ -95,7 +95,7 @@ private:
 
     Turn& turn_;
     std::size_t size_ = 0;
-    BytesView lent_;            ///< before all slices; only the first of a turn may be
+    BytesView lent_;            ///< before all slices
     Slice* first_ = nullptr;    ///< owned, as is each one's next
     Slice* last_ = nullptr;     ///< valid while first_ is not null
     std::size_t consumed_ = 0;  ///< how much of the first slice is gone

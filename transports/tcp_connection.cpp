@@ -14,6 +14,7 @@
 #include <torsion/core/type_name.hpp>
 #include <torsion/protocols/transport_proxy.hpp>
 #include <torsion/tls/tls_memory_bio_protocol.hpp>
+#include <torsion/transports/tcp_connection_rare.hpp>
 
 namespace torsion::tcp {
 
@@ -38,15 +39,6 @@ void stopQuietly(Producer& producer) {
 Failure lost(int error) { return ConnectionLost(std::generic_category().message(error)); }
 
 }  // namespace
-
-struct Connection::Rare {
-    std::shared_ptr<TLSMemoryBIOProtocol> tls;  ///< of startTLS
-    std::shared_ptr<Producer> producer;
-    LossHook onLoss;
-    std::optional<Failure> failReason;
-    DelayedCall stallTimer;
-    Duration closeTimeout = kDefaultStalledCloseTimeout;
-};
 
 Connection::Rare& Connection::rare() {
     if (!rare_) rare_ = std::make_unique<Rare>();
@@ -488,72 +480,6 @@ const std::type_info& Connection::servedType() const noexcept {
 bool Connection::disconnecting() const { return disconnecting_ || (tls_ && tls_->disconnecting()); }
 
 Transport* Connection::lower() noexcept { return tls_; }
-
-void Connection::registerProducer(std::shared_ptr<Producer> producer, bool streaming) {
-    if (tls_) {
-        tls_->registerProducer(std::move(producer), streaming);
-    } else {
-        rawRegisterProducer(std::move(producer), streaming);
-    }
-}
-
-void Connection::rawRegisterProducer(std::shared_ptr<Producer> producer, bool streaming) {
-    if (this->producer() != nullptr) {
-        throw RuntimeError("Cannot register a producer, because another one was never unregistered");
-    }
-    if (!connected_ || aborted_ || failed_) {
-        producer->stopProducing();
-        return;
-    }
-    const std::shared_ptr<Producer> keep = rare().producer = std::move(producer);
-    streaming_ = streaming;
-    producerPaused_ = false;
-    if (!streaming) {
-        keep->resumeProducing();
-    } else if (output_.size() > kHighWater) {
-        producerPaused_ = true;
-        keep->pauseProducing();
-    }
-}
-
-void Connection::unregisterProducer() {
-    if (tls_) {
-        tls_->unregisterProducer();
-    } else {
-        rawUnregisterProducer();
-    }
-}
-
-void Connection::rawUnregisterProducer() {
-    takeProducer();
-    producerPaused_ = false;
-    if (disconnecting_ || writeClosing_) scheduleFlush();  // the close may have waited for this (PC-6)
-}
-
-void Connection::pauseProducing() {
-    if (tls_) {
-        tls_->pauseProducing();
-    } else {
-        rawPauseProducing();
-    }
-}
-
-void Connection::rawPauseProducing() {
-    if (!connected_) return;
-    watch_->setReading(false);
-}
-
-void Connection::resumeProducing() {
-    if (tls_) {
-        tls_->resumeProducing();
-    } else {
-        rawResumeProducing();
-    }
-}
-
-void Connection::rawResumeProducing() {
-    if (connected_ && !disconnecting_ && !readEnded_) watch_->setReading(true);
-}
 
 bool Connection::getTcpNoDelay() const { return socket_ && socket_.flag(IPPROTO_TCP, TCP_NODELAY); }
 
